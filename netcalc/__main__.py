@@ -1,0 +1,5 @@
+"""`python -m netcalc`."""
+
+from .cli import main
+
+main()

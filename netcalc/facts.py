@@ -1,0 +1,156 @@
+"""What is known about each layer of a graph: one row per execution, from the layer's own rules.
+
+Every number that netcalc prints comes from these rows. Numbers are ints, or formulas where sizes are free.
+"""
+
+from __future__ import annotations
+
+from .arith import at, prod
+from .graph import Graph, Node, Value
+from .language.names import DTYPE_BYTES
+
+FLOATS = frozenset(("float64", "float32", "float16", "bfloat16"))
+
+
+class Row:
+    """One execution of one layer.
+
+    output: the shape of its (first) output. weight, bias: elements of its own parameters, those of an earlier execution
+    and tied ones left out. trainable: those of them that train. buffers: elements. Work is of one forward pass.
+    """
+
+    __slots__ = ("_grads", "_work", "bias", "buffers", "node", "output", "sizes", "trainable", "weight")
+
+    def __init__(self, node: Node, sizes: dict, grads: _Gradients):
+        self.node, self.sizes, self._grads = node, sizes, grads
+        self.output = self._sized(node.outputs[0])
+        self.weight = self.bias = self.buffers = self.trainable = 0
+        self._work = None
+        if node.original is None:
+            self._count(node)
+
+    def _sized(self, value: Value) -> tuple:
+        return tuple(at(size, self.sizes) for size in value.shape) if self.sizes else value.shape
+
+    def _count(self, node: Node):
+        weight = bias = buffers = 0
+        for name, shape in node.params.items():
+            if name in node.tied:
+                continue
+            if "bias" in name.rpartition(".")[2]:
+                bias = bias + prod(shape)
+            else:
+                weight = weight + prod(shape)
+        for shape, _ in node.buffers.values():
+            buffers = buffers + prod(shape)
+        self.weight, self.bias, self.buffers = weight * node.times, bias * node.times, buffers * node.times
+        self.trainable = 0 if node.frozen else self.weight + self.bias
+
+    @property
+    def path(self) -> str:
+        return self.node.path
+
+    @property
+    def type(self) -> str:
+        return self.node.type
+
+    @property
+    def params(self):
+        return self.weight + self.bias
+
+    @property
+    def shapes(self) -> list:
+        """The shapes of the inputs, then the output's (a list of shapes where there are several)."""
+        node = self.node
+        outputs = [self._sized(value) for value in node.outputs]
+        return [*map(self._sized, node.inputs), outputs if node.parts is not None else outputs[0]]
+
+    @property
+    def work(self):
+        """The `Work` of one forward pass."""
+        if self._work is None:
+            work, times = self.node.layer.work(*self.shapes), self.node.times
+            self._work = work if times == 1 else work._replace(macs=work.macs * times, other=work.other * times)
+        return self._work
+
+    @property
+    def macs(self):
+        return self.work.macs
+
+    @property
+    def flops(self):
+        """FLOPs of the forward pass: two for a MAC, one for any other operation."""
+        return 2 * self.work.macs + self.work.other
+
+    @property
+    def backward_macs(self):
+        """MACs of the gradients that this layer has to work out."""
+        needed, trains = self._grads.of(self.node)
+        if type(self.work.macs) is int and self.work.macs == 0 or not (trains or any(needed)):
+            return 0
+        return self.node.layer.backward_macs(needed, trains, *self.shapes) * self.node.times
+
+    @property
+    def backward_flops(self):
+        """FLOPs of the backward pass: two for a MAC; other operations as many as forward, which is an estimate."""
+        needed, trains = self._grads.of(self.node)
+        return 2 * self.backward_macs + self.work.other if trains or any(needed) else 0
+
+
+class _Gradients:
+    """Through which tensors a gradient flows: those made from something that trains."""
+
+    def __init__(self, graph: Graph):
+        self.graph = graph
+        self.values: set[int] | None = None
+
+    def of(self, node: Node) -> tuple[tuple, bool]:
+        """For each input whether it needs a gradient, and whether the layer has weights that train."""
+        if self.values is None:
+            self.values = set()
+            for earlier in self.graph.nodes:
+                if _trains(earlier) or any(id(value) in self.values for value in earlier.inputs):
+                    self.values.update(id(value) for value in earlier.outputs if value.dtype in FLOATS)
+        return tuple(id(v) in self.values or _trained_parameter(v) for v in node.inputs), _trains(node)
+
+
+def _trains(node: Node) -> bool:
+    return not node.frozen and bool(node.params)
+
+
+def _trained_parameter(value: Value) -> bool:
+    """Whether a value is a layer's parameter used as an operand."""
+    return value.part == -1 and not value.node.frozen
+
+
+def rows(graph: Graph, sizes: dict | None = None) -> list[Row]:
+    """A row for every executed layer of the model, in order. `sizes` gives free dimensions a value."""
+    grads = _Gradients(graph)
+    return [Row(node, sizes or {}, grads) for node in graph.nodes]
+
+
+class Totals:
+    """Sums over all rows: elements and bytes of the state."""
+
+    __slots__ = ("buffer_bytes", "buffers", "bytes", "frozen", "params", "trainable")
+
+    def __init__(self, graph: Graph, table: list[Row]):
+        self.params = total(row.params for row in table)
+        self.trainable = total(row.trainable for row in table)
+        self.frozen = self.params - self.trainable
+        self.buffers = total(row.buffers for row in table)
+        self.bytes = total(prod(shape) * DTYPE_BYTES[dtype] * node.times for shape, dtype, node in _own(graph, "parameter"))
+        self.buffer_bytes = total(prod(shape) * DTYPE_BYTES[dtype] * node.times for shape, dtype, node in _own(graph, "buffer"))
+
+
+def _own(graph: Graph, wanted: str):
+    for _, shape, dtype, kind, node, name in graph.tensors():
+        if kind == wanted and name not in node.tied:
+            yield shape, dtype, node
+
+
+def total(numbers):
+    result = 0
+    for number in numbers:
+        result = result + number
+    return result

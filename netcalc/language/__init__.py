@@ -1,0 +1,1 @@
+"""The spec language: YAML text to a typed tree with positions."""

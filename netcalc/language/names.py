@@ -1,0 +1,59 @@
+"""What may be a name, and what the fixed words of the language are."""
+
+from __future__ import annotations
+
+import keyword
+import re
+
+KEYWORDS = ("from", "when", "repeat", "name", "shape", "tie", "freeze", "checkpoint", "shortcut", "merge")
+CONTAINERS = ("Sequential", "Residual", "Parallel")
+SPEC_KEYS = ("netcalc", "name", "about", "imports", "args", "variants", "input", "inputs", "layers", "outputs", "blocks", "loss", "expect")
+BLOCK_KEYS = ("about", "args", "input", "inputs", "layers", "outputs")
+EXPECT_KEYS = ("params", "trainable", "macs", "flops", "output", "at")
+DTYPES = (
+    "float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool",
+)  # fmt: skip
+DTYPE_BYTES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "int64": 8, "int32": 4, "int16": 2, "int8": 1, "uint8": 1, "bool": 1}
+
+TYPE = re.compile(r"[A-Z][A-Za-z0-9_]*\Z")
+NAME = re.compile(r"[a-z_][A-Za-z0-9_]*\Z")
+YAML_WORDS = frozenset(("yes", "no", "on", "off", "true", "false", "null"))
+
+#: what torch.nn.Module has already (torch 2.13), so that an attribute of that name would break the exported module
+MODULE_ATTRIBUTES = frozenset(
+    """T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches eval
+    extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu load_state_dict modules mtia
+    named_buffers named_children named_modules named_parameters parameters register_backward_hook register_buffer
+    register_forward_hook register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
+    register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module register_parameter
+    register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory
+    state_dict to to_empty train training type xpu zero_grad""".split()
+)
+RESERVED = frozenset(("i", "input", "prev", *KEYWORDS))
+
+
+def starts_small(text: str) -> bool:
+    return bool(text) and (text[0].islower() or text[0] == "_")
+
+
+def is_type(text) -> bool:
+    return isinstance(text, str) and TYPE.match(text) is not None
+
+
+def wrong_name(text: str) -> tuple[str, str, str | None] | None:
+    """(code, message, help) where a text cannot be the name of a layer, else None."""
+    if text in YAML_WORDS:
+        return "E221", f"`{text}` cannot be a name: other YAML readers take it for true, false or null", f"try `{text}_`"
+    if text in RESERVED:
+        return "E221", f"`{text}` cannot be a name: it is a word of the language", f"try `{text}_`"
+    if not NAME.match(text):
+        fixed = re.sub(r"\W", "_", text)
+        fixed = fixed if NAME.match(fixed) else f"layer_{fixed}" if fixed.strip("_") else "layer"
+        return "E221", f"`{text}` is not a name: use letters, digits and _", f"`{fixed}` would do; a dot is made by a group inside a group"
+    if keyword.iskeyword(text) or text in MODULE_ATTRIBUTES:
+        return (
+            "E222",
+            f"`{text}` cannot be the name of a layer: it is a word of Python or of torch.nn.Module",
+            f"try `{text}_` or `{text}1`",
+        )
+    return None

@@ -1,0 +1,226 @@
+"""YAML text to a tree of entries with positions, strictly and within bounds.
+
+The text comes from libyaml as a stream of events, so that depth, aliases and size are bounded while reading and nothing
+is ever built from a tag.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..errors import Diagnostic, Source, SpecError, Where
+
+MAX_BYTES = 1_000_000
+MAX_ENTRIES = 10_000  # added by aliases
+MAX_DEPTH = 64
+
+
+class Entry:
+    """A piece of YAML. `value` is a str, None (nothing written), a list of entries, or a list of (key, value) pairs."""
+
+    __slots__ = ("cache", "column", "kind", "line", "quoted", "size", "source", "value", "width")
+
+    def __init__(self, kind: str, value, source: Source, line: int, column: int, width: int, quoted=False):
+        self.kind, self.value, self.source = kind, value, source  # kind: "text", "null", "list" or "map"
+        self.line, self.column, self.width, self.quoted = line, column, width, quoted
+        self.size = 1  # entries below and including this one, aliases expanded
+        self.cache = None  # the parsed expression, kept by `expressions`
+
+    @property
+    def where(self) -> Where:
+        return Where(self.source, self.line, self.column, self.width)
+
+    def inside(self, start: int, end: int) -> Where:
+        """The place of characters start:end of a text that stands on one line."""
+        if self.width >= len(self.value or ""):
+            offset = 1 if self.quoted else 0
+            return Where(self.source, self.line, self.column + offset + start, max(1, end - start))
+        return self.where
+
+    def get(self, key: str) -> Entry | None:
+        """The value under a key of a map."""
+        return next((value for name, value in self.value if name.value == key), None) if self.kind == "map" else None
+
+
+def error(code: str, text: str, where: Where | None, help: str | None = None, notes=()) -> SpecError:
+    return SpecError(Diagnostic(code, text, where, help=help, notes=tuple(notes)))
+
+
+def read_text(data: bytes, name: str, folder: str = ".") -> Source:
+    """The source of raw bytes: UTF-8, at most 1 MB, with or without a byte order mark."""
+    if len(data) > MAX_BYTES:
+        raise error("E109", f"{name} is larger than 1 MB: that is not a spec", None)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        line = data.count(b"\n", 0, problem.start) + 1
+        raise error("E110", f"{name} is not UTF-8 text (line {line})", None, "save the file as UTF-8") from None
+    return Source(name, text, folder)
+
+
+def read(source: Source) -> Entry:
+    """The tree of a document. Raises SpecError (E1xx) where it is not the YAML that netcalc accepts."""
+    import yaml
+
+    loader = getattr(yaml, "CLoader", yaml.SafeLoader)
+    try:
+        return _Builder(source).build(yaml.parse(source.text, Loader=loader))
+    except yaml.YAMLError as problem:
+        raise _explained(problem, source) from None
+
+
+class _Builder:
+    """Builds the tree from events with a stack of its own, so that no nesting can exhaust Python's."""
+
+    def __init__(self, source: Source):
+        self.source = source
+        self.anchors: dict[str, Entry] = {}
+        self.open_anchors: set[str] = set()
+        self.aliased = 0
+
+    def build(self, events) -> Entry:
+        stack: list[Entry] = []
+        keys: list = []  # per open map: the key that waits for its value, or None
+        names: list[str | None] = []
+        root = None
+        documents = 0
+        for event in events:
+            kind = type(event).__name__
+            if kind == "ScalarEvent":
+                entry = self._scalar(event)
+                if event.anchor:
+                    self.anchors[event.anchor] = entry
+            elif kind == "AliasEvent":
+                entry = self._alias(event)
+            elif kind in ("MappingStartEvent", "SequenceStartEvent"):
+                entry = self._open(event, kind, len(stack))
+                stack.append(entry)
+                keys.append(None)
+                names.append(event.anchor)
+                if event.anchor:
+                    self.open_anchors.add(event.anchor)
+                continue
+            elif kind in ("MappingEndEvent", "SequenceEndEvent"):
+                entry = stack.pop()
+                keys.pop()
+                self._close(entry, event, names.pop())
+            elif kind == "DocumentStartEvent":
+                documents += 1
+                if documents > 1:
+                    raise error("E102", "a spec is one YAML document", _where(event, self.source), "remove the line ---")
+                continue
+            else:
+                continue
+            if not stack:
+                root = entry
+            elif stack[-1].kind == "list":
+                stack[-1].value.append(entry)
+            elif keys[-1] is None:
+                keys[-1] = self._key(entry, stack[-1])
+            else:
+                stack[-1].value.append((keys[-1], entry))
+                keys[-1] = None
+        if root is None:
+            raise error("E200", "the file is empty", None, "start with `netcalc: 1`, `input: [...]` and `layers:`")
+        return root
+
+    def _scalar(self, event) -> Entry:
+        where = _where(event, self.source)
+        self._no_tag(event, where)
+        quoted = event.style in ("'", '"')
+        value = event.value
+        kind = "null" if not quoted and value in ("", "~", "null") else "text"
+        width = event.end_mark.column - event.start_mark.column if event.start_mark.line == event.end_mark.line else 1
+        if event.style in ("|", ">"):
+            width = 1
+        return Entry(kind, value if kind == "text" else None, self.source, where.line, where.column, max(1, width), quoted)
+
+    def _open(self, event, kind: str, depth: int) -> Entry:
+        where = _where(event, self.source)
+        self._no_tag(event, where)
+        if depth >= MAX_DEPTH:
+            raise error("E106", f"this is nested more than {MAX_DEPTH} levels deep", where)
+        return Entry("map" if kind == "MappingStartEvent" else "list", [], self.source, where.line, where.column, 1)
+
+    def _close(self, entry: Entry, event, anchor: str | None):
+        if event.end_mark.line + 1 == entry.line:
+            entry.width = max(1, event.end_mark.column + 1 - entry.column)
+        if entry.kind == "list":
+            entry.size += sum(item.size for item in entry.value)
+        else:
+            entry.size += sum(1 + value.size for _, value in entry.value)
+        if anchor:
+            self.open_anchors.discard(anchor)
+            self.anchors[anchor] = entry
+
+    def _alias(self, event) -> Entry:
+        where = _where(event, self.source)
+        target = self.anchors.get(event.anchor)
+        if target is None or event.anchor in self.open_anchors:
+            what = "contains itself" if event.anchor in self.open_anchors else "is not defined before this point"
+            raise error("E107", f"the anchor `{event.anchor}` {what}", where)
+        self.aliased += target.size
+        if self.aliased > MAX_ENTRIES:
+            raise error("E107", f"this file grows to more than {MAX_ENTRIES:,} nodes through aliases", where,
+                        "define a block under `blocks:` and use it where it is needed")  # fmt: skip
+        return target
+
+    def _key(self, entry: Entry, owner: Entry) -> Entry:
+        if entry.kind == "text" and entry.value == "<<" and not entry.quoted:
+            raise error("E105", "merge keys (<<) are not part of netcalc", entry.where,
+                        "define a block under `blocks:` and use it twice")  # fmt: skip
+        if entry.kind != "text":
+            raise error("E104", "a key must be a word", entry.where)
+        first = next((key for key, _ in owner.value if key.value == entry.value), None)
+        if first is not None:
+            raise error("E103", f"`{entry.value}` is written twice here", entry.where,
+                        "remove one of them; YAML would silently keep only the second",
+                        [("first written here", first.where)])  # fmt: skip
+        return entry
+
+    def _no_tag(self, event, where: Where):
+        if event.tag and event.tag != "!":
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            name = tag.lstrip("!")
+            help = f"write {name}" if tag[1:2] != "!" and re.fullmatch(r"[A-Z]\w*", name) else "leave the tag out"
+            raise error("E108", f"the tag {tag} is not part of netcalc", where, help)
+
+
+def _where(event, source: Source) -> Where:
+    mark = event.start_mark
+    return Where(source, mark.line + 1, mark.column + 1)
+
+
+def _explained(problem, source: Source) -> SpecError:
+    """What libyaml found wrong, in words that help."""
+    mark = getattr(problem, "problem_mark", None)
+    if mark is None:  # a character that YAML does not allow
+        return error("E110", f"{source.name} is not a text file: it contains control characters", None)
+    where = Where(source, mark.line + 1, mark.column + 1)
+    line = source.line(where.line)
+    char = line[mark.column : mark.column + 1]
+    text = str(problem.problem or "")
+    if char == "\t" or (not line[: mark.column].strip() and line.startswith("\t")):
+        return error("E101", "a tab cannot be used for indentation", Where(source, where.line, line.index("\t") + 1),
+                     "use two spaces for each level")  # fmt: skip
+    if "mapping values" in text:
+        return error("E100", "this is not valid YAML: mapping values are not allowed here", where, _colon_help(source, where))
+    if "did not find expected ',' or" in text:
+        closing = "}" if "mapping" in str(problem.context or "") else "]"
+        return error("E100", f"this is not valid YAML: expected ',' or '{closing}', but got {_got(char)}", where,
+                     "inside { }, put an expression that contains [ ] or a comma in quotes, "
+                     'for example {out_channels: "dims[0]"}')  # fmt: skip
+    return error("E100", f"this is not valid YAML: {text or problem}", where)
+
+
+def _got(char: str) -> str:
+    return f"'{char}'" if char else "the end of the line"
+
+
+def _colon_help(source: Source, where: Where) -> str:
+    before = source.line(where.line - 1).split(" #")[0]
+    bare = re.fullmatch(r"\s*-\s+(?:[a-z_]\w*:\s+)?([A-Z]\w*)\s*", before)
+    word = source.line(where.line)[: where.column - 1].strip()
+    if bare and word.isidentifier():
+        return f"write `{before.strip()}:` with a colon, so that `{word}:` can stand beside it"
+    return "put the arguments in braces, as in  - Conv2d: {out_channels: 64, kernel_size: 3}, or quote the text"

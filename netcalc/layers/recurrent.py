@@ -1,0 +1,210 @@
+"""Recurrent layers and cells: RNN, GRU and LSTM.
+
+MACs are the gate matrix products of every step (and LSTM's projection); the first step's product with the zero state is
+counted like every other. Other FLOPs follow the documented equations, per step and hidden unit, without biases:
+    RNN   2 = 1 sum of the two products, 1 tanh or ReLU
+    GRU  17 = 3 sums, 2 sigmoids of 4, 1 tanh, 1 product r*(...), 4 for (1 - z)*n + z*h
+    LSTM 22 = 4 sums, 3 sigmoids of 4, 2 tanh, 3 for f*c + i*g, 1 for o*tanh(c)
+Each bias vector adds 1 per gate. Dropout costs nothing in evaluation mode.
+"""
+
+from __future__ import annotations
+
+from ..arith import less
+from .base import Layer, Work, arg, layer, need
+from .kinds import count, dim, flag, probability, word
+
+
+class Gated(Layer):
+    """What layers and cells share: the weights and the work of one step."""
+
+    gates = 1  # matrices stacked in each weight
+    pointwise = 2  # element-wise FLOPs per step and hidden unit, biases aside
+    proj_size = 0
+
+    input_size = arg(dim, infer=-1)
+    hidden_size = arg(dim)
+
+    def projected(self) -> bool:
+        return not (type(self.proj_size) is int and self.proj_size == 0)
+
+    def state_size(self):
+        """The features of the hidden state h."""
+        return self.proj_size if self.projected() else self.hidden_size
+
+    def step_params(self, features, suffix: str) -> dict:
+        """The parameters of one layer in one direction."""
+        rows = self.gates * self.hidden_size
+        found = {f"weight_ih{suffix}": (rows, features), f"weight_hh{suffix}": (rows, self.state_size())}
+        if self.bias:
+            found |= {f"bias_ih{suffix}": (rows,), f"bias_hh{suffix}": (rows,)}
+        if self.projected():
+            found[f"weight_hr{suffix}"] = (self.proj_size, self.hidden_size)
+        return found
+
+    def step_macs(self, features):
+        """The MACs of one step of one sample in one direction."""
+        macs = self.gates * self.hidden_size * (features + self.state_size())
+        return macs + self.hidden_size * self.proj_size if self.projected() else macs
+
+    def step_other(self):
+        return self.hidden_size * (self.pointwise + (2 * self.gates if self.bias else 0))
+
+
+class Recurrent(Gated):
+    """What RNN, GRU and LSTM share: the steps, stacked layers and directions. Input is batched; the state starts at 0."""
+
+    num_layers = arg(dim, 1)
+    bias = arg(flag, True)
+    batch_first = arg(flag, False, doc="input is [batch, time, features], not [time, batch, features]")
+    dropout = arg(probability, 0.0, doc="between stacked layers, in training")
+    bidirectional = arg(flag, False)
+
+    def directions(self) -> int:
+        return 2 if self.bidirectional else 1
+
+    def batch(self, x):
+        return x[0] if self.batch_first else x[1]
+
+    def features_of(self, x) -> list:
+        """The input features of each stacked layer."""
+        return [x[2]] + [self.directions() * self.state_size()] * (self.num_layers - 1)
+
+    def needs(self, x):
+        fixed = type(self.num_layers) is int
+        yield need(fixed, "E405", lambda: f"num_layers must be fixed, but is {self.num_layers}", "num_layers")
+
+    def shape(self, x):
+        state = (self.num_layers * self.directions(), self.batch(x), self.state_size())
+        return [(x[0], x[1], self.directions() * self.state_size()), state]
+
+    def parts(self, x):
+        return ["output", "h_n"]
+
+    def dtype(self, *dtypes):
+        return [dtypes[0]] * len(self.parts(None))
+
+    def params(self, x):
+        found = {}
+        for number, features in enumerate(self.features_of(x)):
+            for direction in ("", "_reverse")[: self.directions()]:
+                found |= self.step_params(features, f"_l{number}{direction}")
+        return found
+
+    def work(self, x, y):
+        steps = x[0] * x[1] * self.directions()
+        macs = sum(self.step_macs(features) for features in self.features_of(x))
+        return Work(macs=steps * macs, other=steps * self.num_layers * self.step_other())
+
+    def backward_macs(self, needed, trains, *shapes):
+        """Through time everything flows; only the first layer's gradient of its input can be spared."""
+        x = shapes[0]
+        spared = 0 if needed[0] else x[0] * x[1] * self.directions() * self.gates * self.hidden_size * x[2]
+        return self.work(*shapes).macs * (1 + trains) - spared if trains or needed[0] else 0
+
+
+def reordered(cls, *names: str):
+    """Give the arguments PyTorch's order, where a subclass adds one in the middle."""
+    cls.args = {name: cls.args[name] for name in names} | cls.args
+    return cls
+
+
+@layer("A B I -> A B O, S B H")
+class RNN(Recurrent):
+    """Elman network, h' = tanh(W_ih x + b_ih + W_hh h + b_hh). Agrees with torch.nn.RNN.
+
+    Other FLOPs: 2 per step and hidden unit, and the biases.
+    """
+
+    nonlinearity = arg(word("tanh", "relu"), "tanh")
+
+
+reordered(RNN, "input_size", "hidden_size", "num_layers", "nonlinearity")
+
+
+@layer("A B I -> A B O, S B H")
+class GRU(Recurrent):
+    """Gated recurrent units. Agrees with torch.nn.GRU.
+
+    Other FLOPs: 17 per step and hidden unit, and the biases.
+    """
+
+    gates, pointwise = 3, 17
+
+
+@layer("A B I -> A B O, S B H, S B C")
+class LSTM(Recurrent):
+    """Long short-term memory, with an optional projection of h. Agrees with torch.nn.LSTM.
+
+    Other FLOPs: 22 per step and hidden unit, and the biases.
+    """
+
+    gates, pointwise = 4, 22
+
+    proj_size = arg(count, 0, doc="features of h after a projection; 0 for none")
+
+    def needs(self, x):
+        yield from super().needs(x)
+        yield need(less(self.proj_size, self.hidden_size), "E411",
+                   lambda: f"proj_size = {self.proj_size} must be smaller than hidden_size = {self.hidden_size}", "proj_size")  # fmt: skip
+
+    def shape(self, x):
+        output, h = super().shape(x)
+        return [output, h, (h[0], h[1], self.hidden_size)]
+
+    def parts(self, x):
+        return ["output", "h_n", "c_n"]
+
+
+class Cell(Gated):
+    """What the cells share: one step from a state of zeros."""
+
+    bias = arg(flag, True)
+
+    def shape(self, x):
+        return (x[0], self.hidden_size)
+
+    def params(self, x):
+        return self.step_params(x[1], "")
+
+    def work(self, x, y):
+        return Work(macs=x[0] * self.step_macs(x[1]), other=x[0] * self.step_other())
+
+
+@layer("N I -> N H")
+class RNNCell(Cell):
+    """One step of an RNN. Agrees with torch.nn.RNNCell.
+
+    Other FLOPs: 2 per hidden unit, and the biases.
+    """
+
+    nonlinearity = arg(word("tanh", "relu"), "tanh")
+
+
+@layer("N I -> N H")
+class GRUCell(Cell):
+    """One step of a GRU. Agrees with torch.nn.GRUCell.
+
+    Other FLOPs: 17 per hidden unit, and the biases.
+    """
+
+    gates, pointwise = 3, 17
+
+
+@layer("N I -> N H, N C")
+class LSTMCell(Cell):
+    """One step of an LSTM: h and c. Agrees with torch.nn.LSTMCell.
+
+    Other FLOPs: 22 per hidden unit, and the biases.
+    """
+
+    gates, pointwise = 4, 22
+
+    def shape(self, x):
+        return [(x[0], self.hidden_size)] * 2
+
+    def parts(self, x):
+        return ["h", "c"]
+
+    def dtype(self, *dtypes):
+        return [dtypes[0]] * 2

@@ -1,0 +1,130 @@
+"""The library: a network that answers questions."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from pathlib import Path
+
+from . import catalog, check, facts
+from .elaborate import elaborate
+from .elaborate.environment import Env, evaluate
+from .errors import Diagnostic, NetcalcError, closest
+from .graph import Graph
+from .language import files
+from .language.reader import Entry, read
+from .language.syntax import Spec
+
+
+class Net:
+    """A spec with values for some of its arguments and free dimensions. Immutable: `at`, `free` and `variant` return
+    another one."""
+
+    def __init__(self, spec: Spec, given: dict | None = None, variant: str | None = None, free: tuple = ()):
+        self.spec, self.given, self.variant_name, self.free_names = spec, given or {}, variant, free
+        self._graph: Graph | None = None
+
+    def at(self, **values) -> Net:
+        """With values for arguments and free dimensions: `net.at(N=64, width=2)`. Text is read as in a spec."""
+        return Net(self.spec, {**self.given, **{name: _value(name, v, self.spec) for name, v in values.items()}}, self.variant_name, self.free_names)
+
+    def free(self, *names: str) -> Net:
+        """With arguments left open as symbols: `net.free("n_layer")`."""
+        return Net(self.spec, self.given, self.variant_name, (*self.free_names, *names))
+
+    def variant(self, name: str) -> Net:
+        """One of the spec's variants."""
+        return Net(self.spec, self.given, name, self.free_names)
+
+    @property
+    def variants(self) -> list[str]:
+        return list(self.spec.variants)
+
+    @property
+    def graph(self) -> Graph:
+        """The layer graph. Raises SpecError where the spec is wrong."""
+        if self._graph is None:
+            self._graph = elaborate(self.spec, self.given, self.variant_name, self.free_names)
+        return self._graph
+
+    @property
+    def warnings(self) -> list[Diagnostic]:
+        return self.graph.warnings
+
+    def shapes(self):
+        """Every layer's output shape; free dimensions stay symbols."""
+        from .report.results import Shapes
+
+        return Shapes(self.graph, facts.rows(self.graph))
+
+    def params(self):
+        """Every layer's parameters and buffers, in elements, and their bytes."""
+        from .report.results import Params
+
+        return Params(self.graph, facts.rows(self.graph))
+
+    def flops(self, batch: int = 1):
+        """Every layer's MACs and FLOPs, forward and backward, for `batch` samples."""
+        from .report.results import Flops
+
+        graph = self.graph
+        sizes = {graph.batch: batch} if graph.batch in graph.free else {}
+        return Flops(graph, facts.rows(graph, sizes), sizes)
+
+    def check(self) -> list[Diagnostic]:
+        """What the spec's `expect` says and the network does not have; empty where all is well.
+
+        Nothing is checked where arguments were given another value.
+        """
+        return [] if self.changed else check.unmet(self.graph)
+
+    @property
+    def changed(self) -> list[str]:
+        """The arguments that have another value than the spec's or the variant's."""
+        return [name for name in (*self.given, *self.free_names) if name in self.spec.args]
+
+    def state_dict(self) -> dict[str, tuple]:
+        """The predicted state_dict: {key: shape}, in PyTorch's order. Tied weights are listed under each of their names."""
+        return {key: tuple(shape) for key, shape, *_ in self.graph.tensors()}
+
+    def __repr__(self):
+        return f"<Net {self.spec.name}{f' ({self.variant_name})' if self.variant_name else ''}>"
+
+
+def load(source: str | os.PathLike) -> Net:
+    """The network of a file, of a shipped spec or one of its variants ("resnet50"), or of a text with line breaks.
+
+    Raises SpecError where it cannot be read, NetcalcError where there is nothing of that name.
+    """
+    text = os.fspath(source)
+    if "\n" in text:
+        return Net(files.spec_of_text(text))
+    path = Path(text)
+    if path.is_file() or "/" in text or os.sep in text or text.endswith((".yaml", ".yml")):
+        return Net(_read_file(path))
+    found = catalog.find(text)
+    if found is None:
+        near = closest(text, catalog.everything())
+        help = f"did you mean {near}? " if near else ""
+        raise NetcalcError(f"error: there is no file and no shipped spec `{text}`\n  help: {help}`netcalc models` lists the shipped ones")
+    path, variant = found
+    return Net(files.spec_of_file(path, path.name), variant=variant)
+
+
+def _read_file(path: Path) -> Spec:
+    try:
+        return files.spec_of_file(path)
+    except OSError as problem:
+        reason = "there is no such file" if isinstance(problem, FileNotFoundError) else problem.strerror or str(problem)
+        raise NetcalcError(f"error: cannot read {path}: {reason}") from None
+
+
+def _value(name: str, value, spec: Spec):
+    """A Python value, or the text of one, as a value of the language."""
+    if isinstance(value, str):
+        entry: Entry = read(files.read_text(value.encode(), f"--set {name}"))
+        return evaluate(entry, Env(spec, "in this file"), as_word=True)
+    if isinstance(value, float):
+        exact = Fraction(str(value))
+        return exact.numerator if exact.denominator == 1 else exact
+    return [_value(name, item, spec) for item in value] if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,1 @@
+"""Facts as tables and as machine-readable output."""

@@ -1,0 +1,47 @@
+"""Upsampling, pixel shuffling and padding."""
+
+from torch import nn
+
+from tests.layers.table import Row
+
+ROWS = [
+    Row("Upsample", {"scale_factor": 2}, [(3, 6, 17)], lambda: nn.Upsample(scale_factor=2)),
+    Row("Upsample", {"scale_factor": 2.5, "mode": "linear"}, [(3, 6, 17)], lambda: nn.Upsample(scale_factor=2.5, mode="linear")),
+    Row("Upsample", {"size": 11, "mode": "linear", "align_corners": True}, [(3, 6, 17)], lambda: nn.Upsample(11, mode="linear", align_corners=True)),
+    Row("Upsample", {"scale_factor": 2}, [(3, 6, 7, 9)], lambda: nn.Upsample(scale_factor=2)),
+    Row("Upsample", {"scale_factor": [2, 3]}, [(4, 6, 7, 9)], lambda: nn.Upsample(scale_factor=(2, 3))),
+    Row("Upsample", {"scale_factor": [0.5, 1.5], "mode": "bilinear"}, [(4, 6, 7, 9)], lambda: nn.Upsample(scale_factor=(0.5, 1.5), mode="bilinear")),
+    Row("Upsample", {"scale_factor": 2, "mode": "bilinear", "align_corners": True}, [(3, 6, 7, 9)], lambda: nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True)),
+    Row("Upsample", {"size": [5, 20], "mode": "bilinear", "align_corners": False}, [(3, 6, 7, 9)], lambda: nn.Upsample((5, 20), mode="bilinear", align_corners=False)),
+    Row("Upsample", {"size": 14, "scale_factor": "none"}, [(3, 6, 7, 9)], lambda: nn.Upsample(14)),
+    Row("Upsample", {"scale_factor": 1.75, "mode": "bicubic", "recompute_scale_factor": True}, [(3, 6, 7, 9)], lambda: nn.Upsample(scale_factor=1.75, mode="bicubic", recompute_scale_factor=True)),
+    Row("Upsample", {"scale_factor": 4, "mode": "nearest-exact"}, [(3, 6, 7, 9)], lambda: nn.Upsample(scale_factor=4, mode="nearest-exact")),
+    Row("Upsample", {"scale_factor": 2}, [(3, 6, 5, 7, 9)], lambda: nn.Upsample(scale_factor=2)),
+    Row("Upsample", {"scale_factor": [1, 2, 0.5], "mode": "trilinear"}, [(3, 6, 5, 7, 9)], lambda: nn.Upsample(scale_factor=(1, 2, 0.5), mode="trilinear")),
+    Row("Upsample", {"size": [4, 8, 16], "mode": "trilinear", "align_corners": True}, [(3, 6, 5, 7, 9)], lambda: nn.Upsample((4, 8, 16), mode="trilinear", align_corners=True)),
+    Row("PixelShuffle", {"upscale_factor": 2}, [(3, 12, 7, 9)], lambda: nn.PixelShuffle(2)),
+    Row("PixelShuffle", {"upscale_factor": 3}, [(2, 27, 7, 10)], lambda: nn.PixelShuffle(3)),
+    Row("PixelShuffle", {"upscale_factor": 2}, [(8, 7, 9)], lambda: nn.PixelShuffle(2)),
+    Row("PixelUnshuffle", {"downscale_factor": 2}, [(3, 5, 14, 18)], lambda: nn.PixelUnshuffle(2)),
+    Row("PixelUnshuffle", {"downscale_factor": 3}, [(2, 5, 9, 12)], lambda: nn.PixelUnshuffle(3)),
+    Row("ZeroPad1d", {"padding": 2}, [(3, 6, 17)], lambda: nn.ZeroPad1d(2)),
+    Row("ZeroPad1d", {"padding": [3, 1]}, [(3, 6, 17)], lambda: nn.ZeroPad1d((3, 1))),
+    Row("ZeroPad2d", {"padding": 1}, [(3, 6, 7, 9)], lambda: nn.ZeroPad2d(1)),
+    Row("ZeroPad2d", {"padding": [1, 2, 3, 4]}, [(3, 6, 7, 9)], lambda: nn.ZeroPad2d((1, 2, 3, 4))),
+    Row("ZeroPad2d", {"padding": [-1, -2, 0, -3]}, [(3, 6, 7, 9)], lambda: nn.ZeroPad2d((-1, -2, 0, -3))),
+    Row("ZeroPad3d", {"padding": [1, 0, 2, 5, 3, 4]}, [(3, 6, 5, 7, 9)], lambda: nn.ZeroPad3d((1, 0, 2, 5, 3, 4))),
+    Row("ConstantPad1d", {"padding": [-1, 4], "value": 0.5}, [(3, 6, 17)], lambda: nn.ConstantPad1d((-1, 4), 0.5)),
+    Row("ConstantPad2d", {"padding": [0, 1, 0, 1], "value": -1}, [(3, 6, 7, 9)], lambda: nn.ConstantPad2d((0, 1, 0, 1), -1)),
+    Row("ConstantPad3d", {"padding": -2, "value": 0}, [(3, 6, 10, 7, 9)], lambda: nn.ConstantPad3d(-2, 0)),
+    Row("ReflectionPad1d", {"padding": [16, 3]}, [(2, 6, 17)], lambda: nn.ReflectionPad1d((16, 3))),
+    Row("ReflectionPad2d", {"padding": 3}, [(2, 6, 7, 9)], lambda: nn.ReflectionPad2d(3)),
+    Row("ReflectionPad2d", {"padding": [8, 1, 0, 6]}, [(2, 5, 7, 9)], lambda: nn.ReflectionPad2d((8, 1, 0, 6))),
+    Row("ReflectionPad3d", {"padding": [1, 2, 3, 4, 0, 4]}, [(2, 6, 5, 7, 9)], lambda: nn.ReflectionPad3d((1, 2, 3, 4, 0, 4))),
+    Row("ReplicationPad1d", {"padding": 20}, [(2, 6, 17)], lambda: nn.ReplicationPad1d(20)),
+    Row("ReplicationPad2d", {"padding": [1, 2, 3, 10]}, [(2, 6, 7, 9)], lambda: nn.ReplicationPad2d((1, 2, 3, 10))),
+    Row("ReplicationPad3d", {"padding": [1, 2, 3, 4, 5, 6]}, [(2, 6, 5, 7, 9)], lambda: nn.ReplicationPad3d((1, 2, 3, 4, 5, 6))),
+    Row("CircularPad1d", {"padding": [17, 3]}, [(2, 6, 17)], lambda: nn.CircularPad1d((17, 3))),
+    Row("CircularPad2d", {"padding": [0, 2, 7, 1]}, [(3, 6, 7, 9)], lambda: nn.CircularPad2d((0, 2, 7, 1))),
+    Row("CircularPad2d", {"padding": 4}, [(3, 6, 7, 9)], lambda: nn.CircularPad2d(4)),
+    Row("CircularPad3d", {"padding": [1, 2, 3, 4, 0, 5]}, [(2, 6, 5, 7, 9)], lambda: nn.CircularPad3d((1, 2, 3, 4, 0, 5))),
+]  # fmt: skip
