@@ -1,4 +1,4 @@
-"""netcalc: shapes, parameters, MACs and memory of a neural network, worked out without running it.
+"""netcalc: shapes, parameters and MACs of a neural network, worked out without running it.
 
     net = netcalc.load("resnet50")      # a shipped spec, a path, or text
     print(net.params())

@@ -59,6 +59,11 @@ class Row:
         return self.weight + self.bias
 
     @property
+    def idle(self):
+        """Those of `params` that play no part in the work of any one sample or token."""
+        return 0 if self.node.original is not None else self.node.layer.idle_params(*self.node.shapes) * self.node.times
+
+    @property
     def shapes(self) -> list:
         """The shapes of the inputs, then the output's (a list of shapes where there are several)."""
         node = self.node
@@ -86,7 +91,7 @@ class Row:
     def backward_macs(self):
         """MACs of the gradients that this layer has to work out."""
         needed, trains = self._grads.of(self.node)
-        if type(self.work.macs) is int and self.work.macs == 0 or not (trains or any(needed)):
+        if (type(self.work.macs) is int and self.work.macs == 0) or not (trains or any(needed)):
             return 0
         return self.node.layer.backward_macs(needed, trains, *self.shapes) * self.node.times
 
@@ -139,8 +144,12 @@ class Totals:
         self.trainable = total(row.trainable for row in table)
         self.frozen = self.params - self.trainable
         self.buffers = total(row.buffers for row in table)
-        self.bytes = total(prod(shape) * DTYPE_BYTES[dtype] * node.times for shape, dtype, node in _own(graph, "parameter"))
-        self.buffer_bytes = total(prod(shape) * DTYPE_BYTES[dtype] * node.times for shape, dtype, node in _own(graph, "buffer"))
+        self.bytes = total(
+            prod(shape) * DTYPE_BYTES[dtype] * node.times for shape, dtype, node in _own(graph, "parameter")
+        )
+        self.buffer_bytes = total(
+            prod(shape) * DTYPE_BYTES[dtype] * node.times for shape, dtype, node in _own(graph, "buffer")
+        )
 
 
 def _own(graph: Graph, wanted: str):

@@ -22,13 +22,14 @@ class Node:
     """One execution of one layer. `path` is its name in the state_dict."""
 
     __slots__ = (
-        "_buffers", "_params", "frozen", "inputs", "item", "layer", "original", "outputs", "parts", "path", "scope",
+        "_buffers", "_params", "by", "frozen", "inputs", "item", "layer", "original", "outputs", "parts", "path", "scope",
         "segment", "tied", "times", "type",
     )  # fmt: skip
 
     def __init__(self, path: str, layer, inputs: tuple, item, scope: Scope):
         self.path, self.layer, self.inputs, self.item, self.scope = path, layer, inputs, item, scope
         self.type: str = layer.type
+        self.by = item  # the line of the spec that runs it: its own, or that of a Reuse
         self.outputs: tuple[Value, ...] = ()
         self.parts: tuple[str, ...] | None = None
         self.original: Node | None = None  # where the weights live, for a layer that is used again
@@ -68,12 +69,13 @@ class Scope:
     """A module with modules inside: the model, a block, a group, copies, or wiring without a name of its own."""
 
     __slots__ = (
-        "args", "block", "env", "frozen", "inputs", "item", "kind", "members", "missing", "name", "named", "numbered",
+        "args", "block", "by", "env", "frozen", "inputs", "item", "kind", "members", "missing", "name", "named", "numbered",
         "numbering", "outer", "outputs", "path", "rebuild", "segment", "times",
     )  # fmt: skip
 
     def __init__(self, kind: str, path: str, env, outer: Scope | None = None, item=None):
         self.kind, self.path, self.env, self.outer, self.item = kind, path, env, outer, item
+        self.by = item
         self.name: str | None = None
         self.block = None  # the syntax of the block it is an instance of
         self.args: dict = {}

@@ -22,6 +22,7 @@ class Net:
 
     def __init__(self, spec: Spec, given: dict | None = None, variant: str | None = None, free: tuple = ()):
         self.spec, self.given, self.variant_name, self.free_names = spec, given or {}, variant, free
+        self.name = spec.source.name  # of the file
         self._graph: Graph | None = None
 
     def at(self, **values) -> Net:
@@ -70,6 +71,28 @@ class Net:
         graph = self.graph
         sizes = {graph.batch: batch} if graph.batch in graph.free else {}
         return Flops(graph, facts.rows(graph, sizes), sizes)
+
+    def exported(self):
+        """The exported source with the place of every layer in it: an `export.Export`."""
+        from .export import export
+
+        return export(self.graph, self.given, self.name)
+
+    def export_torch(self) -> str:
+        """The source of a PyTorch module that is this network. Raises NetcalcError for what cannot be written."""
+        return self.exported().text
+
+    def to_torch(self, device: str = "cpu"):
+        """The network as a live torch.nn.Module on a torch device ("meta" allocates nothing). Needs torch."""
+        from .export.live import module
+
+        return module(self.graph, self.export_torch(), device)
+
+    def verify(self, device: str = "cpu", batch: int = 2, train: bool = False):
+        """Build the exported module, run it, and lay what torch does beside what is predicted. Needs torch."""
+        from .verify import verify
+
+        return verify(self, device, batch, train)
 
     def check(self) -> list[Diagnostic]:
         """What the spec's `expect` says and the network does not have; empty where all is well.

@@ -62,6 +62,7 @@ def flops(spec, given, variant, free, batch, depth, expand, format, target):
 @click.command(short_help="Check specs against their published numbers.")
 @click.argument("specs", nargs=-1, type=options.SpecArgument())
 @options.strict
+@options.no_color
 def check(specs, strict):
     """Read specs and check every `expect` and `shape`, for the defaults and all variants.
 
@@ -112,7 +113,12 @@ def _check_net(net, name: str, strict: bool) -> int:
 @click.option("--format", type=click.Choice(("table", "json")), default="table", show_default=True)
 @click.option("-o", "--output", "target", type=click.Path(dir_okay=False), metavar="FILE", help="Write to a file.")
 def models(format, target):
-    """The networks that come with netcalc: use their names, or those of their variants, as SPEC."""
+    """The networks that come with netcalc: use their names, or those of their variants, as SPEC.
+
+    \b
+        netcalc models
+        netcalc models --format json
+    """
     from ..report.reference import models_text
 
     write(models_text(format), target)

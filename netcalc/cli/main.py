@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 
 import click
@@ -10,7 +11,7 @@ import click
 from .. import __version__
 from ..errors import NetcalcError
 
-_HELP = """Shapes, parameters, MACs and memory of a neural network, worked out without running it.
+_HELP = """Shapes, parameters and MACs of a neural network, worked out without running it.
 
 SPEC is a file, the name of a shipped network or one of its variants (`netcalc models`), or - for standard input.
 Without SPEC, spec.yaml in the current folder is read.
@@ -21,13 +22,22 @@ Without SPEC, spec.yaml in the current folder is read.
     netcalc flops vgg16 --batch 8           MACs and FLOPs, forward and backward
     netcalc params spec.yaml --set width=2  the same network, wider
     netcalc check spec.yaml                 against its published numbers
+    netcalc export resnet50 -o resnet50.py  the network as a PyTorch module
+    netcalc verify resnet50                 what PyTorch measures beside the prediction
 """
+
+
+_colours = True  # what --no-color turns off, for messages outside of a command too
+
+
+class _ReaderGone(Exception):
+    """Nobody reads what is written. click would end with 1, which here means a failed check."""
 
 
 class _Commands(click.Group):
     """The commands in the order of their usefulness, each loaded when it is used."""
 
-    names = ("shapes", "params", "flops", "check", "models", "layers", "schema", "completion")
+    names = ("shapes", "params", "flops", "check", "export", "verify", "models", "layers", "schema", "completion")
 
     def list_commands(self, context):
         return list(self.names)
@@ -35,9 +45,20 @@ class _Commands(click.Group):
     def get_command(self, context, name):
         if name not in self.names:
             return None
-        from . import commands
+        if name in ("export", "verify"):
+            from . import torch_commands as commands
+        else:
+            from . import commands
 
         return getattr(commands, name)
+
+    def invoke(self, context):
+        try:
+            code = super().invoke(context)
+            sys.stdout.flush()
+            return code
+        except BrokenPipeError:
+            raise _ReaderGone from None
 
     def resolve_command(self, context, args):
         try:
@@ -46,8 +67,8 @@ class _Commands(click.Group):
             from ..errors import closest
 
             near = closest(args[0], self.names)
-            help = f"did you mean `{near}`?" if near else f"The commands are {', '.join(self.names)}"
-            raise click.UsageError(f"there is no command `{args[0]}`. {help}", context) from problem
+            help = f"did you mean `{near}`?" if near else f"the commands are {', '.join(self.names)}"
+            raise click.UsageError(f"there is no command `{args[0]}`; {help}", context) from problem
 
 
 @click.group(cls=_Commands, help=_HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -58,9 +79,10 @@ def cli():
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit: 0 fine, 1 a check failed, 2 the spec or the command line is wrong."""
+    global _colours
+    _colours = "--no-color" not in (sys.argv if arguments is None else arguments)
     try:
         code = cli.main(args=arguments, prog_name="netcalc", standalone_mode=False)
-        sys.stdout.flush()
     except click.exceptions.Abort:
         code = 130
     except click.ClickException as problem:
@@ -71,7 +93,7 @@ def main(arguments: list[str] | None = None) -> None:
         code = 2
     except KeyboardInterrupt:
         code = 130
-    except BrokenPipeError:  # the reader has enough: say nothing more, also at exit
+    except _ReaderGone:  # the reader has enough: say nothing more, also at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except OSError as problem:
@@ -83,13 +105,13 @@ def main(arguments: list[str] | None = None) -> None:
 def complain(text: str) -> None:
     """A message on standard error, its severity coloured on a terminal."""
     for word, colour in (("error", "red"), ("warning", "yellow"), ("note", "cyan")):
-        if use_colour() and f"{word}[" in text.split("\n", 1)[0] or text.startswith(f"{word}:") and use_colour():
-            text = text.replace(word, click.style(word, fg=colour, bold=True), 1)
+        at = re.search(rf"(?:^|: ){word}(?=\[|:)", text.split("\n", 1)[0])
+        if at:
+            end = at.end()
+            text = text[: end - len(word)] + click.style(word, fg=colour, bold=True) + text[end:]
             break
     click.echo(text, err=True, color=use_colour())
 
 
 def use_colour() -> bool:
-    context = click.get_current_context(silent=True)
-    wanted = not (context and context.find_root().meta.get("netcalc.no_color"))
-    return wanted and sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    return _colours and sys.stderr.isatty() and not os.environ.get("NO_COLOR")

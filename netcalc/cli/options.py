@@ -27,11 +27,6 @@ class SpecArgument(click.ParamType):
         return [*names, CompletionItem(incomplete, type="file")]
 
 
-def _no_colour(context, parameter, value):
-    if value:
-        context.find_root().meta["netcalc.no_color"] = True
-
-
 def _names(context, parameter, value):
     return tuple(name.strip() for text in value for name in text.split(",") if name.strip())
 
@@ -63,6 +58,7 @@ class SetOption(click.Option):
         option.process = more
 
 
+no_color = click.option("--no-color", is_flag=True, expose_value=False, help="No colours, also on a terminal.")
 _SPEC = [
     click.argument("spec", required=False, type=SpecArgument()),
     click.option("--set", "given", cls=SetOption, multiple=True, callback=_settings, metavar="NAME=VALUE",
@@ -73,11 +69,11 @@ _SPEC = [
 _OUTPUT = [
     click.option("--format", type=click.Choice(FORMATS), default="table", show_default=True, help="How to print."),
     click.option("-o", "--output", "target", type=click.Path(dir_okay=False), metavar="FILE", help="Write to a file."),
-    click.option("--no-color", is_flag=True, expose_value=False, callback=_no_colour, help="No colours, also on a terminal."),
+    no_color,
 ]  # fmt: skip
 _TABLE = [
-    click.option("--depth", type=click.IntRange(1), metavar="D", help="Sum up what is more than D levels deep."),
-    click.option("--expand", is_flag=True, help="Show equal blocks one by one instead of folded."),
+    click.option("--depth", type=click.IntRange(1), metavar="D", help="Sum up what is more than D levels deep (not in csv and json)."),
+    click.option("--expand", is_flag=True, help="Show equal blocks one by one instead of folded, as csv and json do."),
 ]
 batch = click.option("--batch", type=click.IntRange(1), metavar="B", help="The size of the batch dimension.")
 strict = click.option("--strict", is_flag=True, help="Treat warnings as errors.")
@@ -145,18 +141,29 @@ def write(text: str, target: str | None) -> None:
     if target is None:
         click.echo(text)
         return
-    path = Path(target)
+    path = Path(os.path.realpath(target))
     existed = path.exists()
+    try:
+        if existed and not path.is_file():  # /dev/null, a pipe: written to, not replaced
+            path.write_text(text + "\n", encoding="utf-8")
+        else:
+            _replace(path, text + "\n", path.stat().st_mode & 0o777 if existed else 0o666 & ~_umask())
+    except OSError as problem:
+        raise NetcalcError(f"error: cannot write {target}: {problem.strerror or problem}") from None
+    complain(f"note: {'replaced' if existed and path.is_file() else 'wrote'} {target}")
+
+
+def _replace(path: Path, text: str, mode: int) -> None:
+    """Write beside the file, then take its place in one step."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text + "\n")
-        os.chmod(temporary, 0o666 & ~_umask())
+            file.write(text)
+        os.chmod(temporary, mode)
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
-    complain(f"note: {'replaced' if existed else 'wrote'} {target}")
 
 
 def _umask() -> int:

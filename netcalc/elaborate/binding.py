@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from ..arith import equal
-from ..errors import Diagnostic, SpecError, closest
-from ..language import names
+from ..errors import SpecError, closest, fail
+from ..language import expressions, names
+from ..language.expressions import ExpressionError
 from ..language.reader import Entry
 from ..layers.base import REQUIRED, inferred_value
 from ..layers.kinds import ArgumentError, Word, flag, shown
-from .environment import Env, KindValue, env_value, evaluate, parsed
-
-
-def fail(code: str, text: str, where, help: str | None = None, notes=()) -> SpecError:
-    return SpecError(Diagnostic(code, text, where, help=help, notes=tuple(notes)))
+from .environment import Env, KindValue, env_value, evaluate, located, parsed, shown_value
 
 
 def shape_text(shape) -> str:
@@ -20,9 +17,9 @@ def shape_text(shape) -> str:
 
 
 def is_static(item, cls, env: Env) -> bool:
-    """Whether the arguments are the same wherever the item stands: no names in them."""
+    """Whether the arguments are the same wherever the item stands: no names in them, nothing to check against the input."""
     for key, value in item.arguments:
-        if not _is_literal(value) or key.value not in cls.args:
+        if not _is_literal(value) or key.value not in cls.args or cls.args[key.value].infer is not None:
             return False
     return item.main is None or _is_literal(item.main)
 
@@ -30,7 +27,7 @@ def is_static(item, cls, env: Env) -> bool:
 def _is_literal(entry: Entry) -> bool:
     if entry.kind == "list":
         return all(map(_is_literal, entry.value))
-    return entry.kind == "text" and entry.value.isdigit() or entry.value in ("true", "false")
+    return entry.kind == "text" and (entry.value.isdigit() or entry.value in ("true", "false"))
 
 
 def bound(item, cls, env: Env, extra: dict, shapes: tuple):
@@ -101,25 +98,48 @@ def _main_argument(item, cls) -> str:
 def argument_value(entry: Entry, name: str, cls, env: Env, lookup):
     """The value of one argument; words that its kind knows are taken literally."""
     kind = cls.args[name].kind
-    if entry.kind == "text" and "(" in entry.value and entry.value.split("(")[0].strip() in kind.words:
-        return Word(entry.value)  # a word with values, such as normal(0.02)
+    if entry.kind == "text" and kind.raw:
+        return Word(entry.value)
     if entry.kind == "text" and (kind is flag or kind.words):
-        expression = parsed(entry) if entry.value not in kind.words else None
-        if expression is not None and expression.name and not env.has(expression.name) and not names.is_type(expression.name):
-            if kind is flag:
-                said = {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(entry.value.lower(), entry.value.lower())
-                help = f"write {said}" if said in ("true", "false") else "write true or false"
-                raise fail("E304", f"`{entry.value}` is neither true nor false", entry.where, help)
-            near = closest(entry.value, kind.words)
-            help = (f"did you mean `{near}`? " if near else "") + f"it takes {kind}"
-            raise fail("E304", f"`{entry.value}` is not a value of {name}", entry.where, help)
-        if kind is flag and expression is not None and expression.name in ("True", "False"):
-            raise fail("E304", f"`{entry.value}` is neither true nor false", entry.where, f"write {entry.value.lower()}")
+        if "(" in entry.value and entry.value.split("(")[0].strip() in kind.words:
+            return _word_with_values(entry, lookup)
+        word = parsed(entry).name if entry.value not in kind.words else None
+        if word and not env.has(word) and (not names.is_type(word) or word.lower() in _SAID):
+            raise _unknown_word(entry, name, kind)
     return evaluate(entry, env, kind.words, lookup=lookup)
 
 
+def _word_with_values(entry: Entry, lookup) -> Word:
+    """A word with values in parentheses, such as normal(0.02): each an expression."""
+    word, _, rest = entry.value.partition("(")
+    if not rest.rstrip().endswith(")"):
+        return Word(entry.value)
+    listed = f"{' ' * len(word)}[{rest.rstrip()[:-1]}]"  # the same places as in the text, for messages
+    try:
+        values = expressions.parse(listed).value(lookup)
+    except ExpressionError as problem:
+        raise located(problem, entry) from None
+    return Word(f"{word.strip()}({', '.join(map(shown_value, values))})")
+
+
+_SAID = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
+
+
+def _unknown_word(entry: Entry, name: str, kind) -> SpecError:
+    if kind is flag:
+        said = _SAID.get(entry.value.lower(), "true or false")
+        return fail("E304", f"`{entry.value}` is neither true nor false", entry.where, f"write {said}")
+    near = closest(entry.value, kind.words)
+    help = (f"did you mean `{near}`? " if near else "") + f"it takes {kind}"
+    return fail("E304", f"`{entry.value}` is not a value of {name}", entry.where, help)
+
+
 def _check_complete(given: dict, item, cls):
-    missing = [name for name, declared in cls.args.items() if declared.default is REQUIRED and declared.infer is None and name not in given]
+    missing = [
+        name
+        for name, declared in cls.args.items()
+        if declared.default is REQUIRED and declared.infer is None and name not in given
+    ]
     if missing:
         required = [name for name, declared in cls.args.items() if declared.required]
         pattern = ", ".join(f"{name}: ..." for name in required)

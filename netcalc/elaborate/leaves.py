@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from ..arith import Condition, compare, names_of, same_shape
-from ..errors import SpecError
+from ..arith import Formula, names_of, same_shape
+from ..errors import SpecError, fail
 from ..graph import Node, Scope, Value
-from ..language.expressions import ExpressionError
+from ..language.evaluation import MAX_WEIGHT, weight
 from ..layers.base import REGISTRY, ranks
-from .binding import bound, fail, is_static, shape_text
-from .environment import evaluate, is_size, parsed
-from .references import described, find_module, is_reference, resolve, root_of, value_of
+from .binding import bound, is_static, shape_text
+from .environment import MAX_DIMENSIONS, KindValue, evaluate
+from .reading import Spot, is_prev, read
+from .references import described, is_reference, resolve, value_of
+from .tying import tie
 
 MAX_SIZE = 2**62  # of a dimension: torch's sizes are int64
 _INTEGERS = frozenset(("int64", "int32", "int16", "int8", "uint8"))
@@ -18,53 +20,40 @@ _FLOATS = frozenset(("float64", "float32", "float16", "bfloat16"))
 _MUST_BE_KNOWN = frozenset(("E401", "E402"))
 
 
-def leaf(walk, item, cls, given: dict, scope: Scope, prev, env, path: str, copy) -> Node:
-    """Run a built-in layer. `prev` is a tuple of values where a Parallel hands over its branches."""
-    if cls.operator:
-        inputs, given = _operands(walk, item, cls, given, scope, prev, env, copy)
+def leaf(walk, spot: Spot, cls, given: dict, branches: tuple | None = None) -> Node:
+    """Run a built-in layer. branches: what it reads where it merges a Parallel."""
+    item = spot.item
+    if branches is not None:
+        inputs = branches
+    elif cls.operator:
+        inputs, given = _operands(spot, given)
     elif cls.inputs == 0:
         inputs = ()
-    elif isinstance(prev, tuple) and prev and isinstance(prev[0], Value) and "from" not in item.keywords:
-        inputs = prev
+        if "from" in item.keywords:
+            raise fail("E313", f"{cls.type} has no input", item.keywords["from"].where, "remove `from`")
     else:
-        inputs = tuple(walk.read(item, scope, prev, copy))
+        inputs = tuple(read(spot))
     _check_inputs(item, cls, inputs)
-    shapes = tuple(value.shape for value in inputs)
-    layer = _layer(walk, item, cls, given, env, shapes)
-    return _node(walk, layer, inputs, item, scope, path, env)
+    layer = _layer(walk, item, cls, given, spot.env, tuple(value.shape for value in inputs))
+    node = _node(walk, layer, inputs, item, spot.scope, spot.path)
+    if item.keywords:
+        _keywords(walk, node, spot)
+    return node
 
 
-def joined(walk, kind: str, given: dict, inputs: tuple, item, scope: Scope, path: str) -> Node:
+def joined(walk, kind: str, inputs: tuple, item, scope: Scope, path: str) -> Node:
     """A layer that the wiring itself adds (the sum of a Residual)."""
     cls = REGISTRY[kind]
     _check_dtypes(item, cls, inputs)
-    return _node(walk, cls(given), inputs, item, scope, path, None)
+    return _node(walk, cls({}), inputs, item, scope, path)
 
 
-def again(walk, node: Node, inputs: tuple, scope: Scope) -> Node:
+def again(walk, node: Node, inputs: tuple, here: Scope) -> Node:
     """The same layer on another input."""
-    layer = node.layer
-    if type(layer).operator:
-        layer = type(layer)({})
-    _check_inputs(node.item, type(layer), inputs)
-    made = _node(walk, layer, inputs, node.item, scope, node.path, None)
+    _check_inputs(node.item, type(node.layer), inputs)
+    made = _node(walk, node.layer, inputs, node.item, here, node.path)
     made.frozen, made.tied = node.frozen, node.tied
     return made
-
-
-def fresh_path(scope: Scope, word: str) -> str:
-    """A name for wiring's own operation that no layer beside it has."""
-    taken = {member.path for member in scope.members} | {scope.child_path(name) for name in scope.named}
-    outer = scope.outer
-    while outer is not None and outer.path == scope.path:
-        taken |= {member.path for member in outer.members if isinstance(member, Node)}
-        taken |= {inner.path for m in outer.members if isinstance(m, Scope) and m.path == scope.path for inner in m.members}
-        outer = outer.outer
-    path, number = scope.child_path(word), 1
-    while path in taken:
-        number += 1
-        path = scope.child_path(f"{word}{number}")
-    return path
 
 
 def broadcasts(a: tuple, b: tuple) -> bool:
@@ -86,7 +75,7 @@ def _layer(walk, item, cls, given, env, shapes):
     return layer
 
 
-def _node(walk, layer, inputs: tuple, item, scope: Scope, path: str, env) -> Node:
+def _node(walk, layer, inputs: tuple, item, scope: Scope, path: str) -> Node:
     shapes = tuple(value.shape for value in inputs)
     _check_needs(walk, layer, inputs, shapes, item)
     node = Node(path, layer, inputs, item, scope)
@@ -100,103 +89,85 @@ def _node(walk, layer, inputs: tuple, item, scope: Scope, path: str, env) -> Nod
         dtypes = dtype if isinstance(dtype, (list, tuple)) else [dtype] * len(parts)
         node.parts = tuple(parts)
         node.outputs = tuple(Value(s, d, node, i) for i, (s, d) in enumerate(zip(shape, dtypes, strict=True)))
+        for part in shape:
+            _check_sizes(part, item)
     walk.nodes.append(node)
-    if env is not None:
-        _keywords(walk, node, item, scope, env)
-    if walk.originals is None:
+    if not walk.reusing:
         _check_parameters(walk, node, item)
     return node
 
 
 def _check_sizes(shape: tuple, item):
     for size in shape:
-        if type(size) is int and size > MAX_SIZE:
-            raise fail("E419", f"the output {shape_text(shape)} is larger than any tensor", item.head.where)
+        if type(size) is int:
+            if size > MAX_SIZE:
+                raise fail("E419", f"the output {shape_text(shape)} is larger than any tensor", item.head.where)
+        elif isinstance(size, Formula) and weight(size, MAX_WEIGHT) > MAX_WEIGHT:
+            raise fail("E419", "the size of the output is a formula too large to work with", item.head.where,
+                       f"give {', '.join(sorted(size.names()))} a value with --set")  # fmt: skip
+    if len(shape) > MAX_DIMENSIONS:
+        raise fail("E419", f"a tensor has at most {MAX_DIMENSIONS} dimensions, not {len(shape):,}", item.head.where)
 
 
-def _keywords(walk, node: Node, item, scope: Scope, env):
-    keywords = item.keywords
-    if not keywords:
-        return
+def _keywords(walk, node: Node, spot: Spot):
+    keywords = spot.item.keywords
     if "freeze" in keywords or "checkpoint" in keywords:
-        inner = Scope("leaf", node.path, env, scope, item)
-        walk.switches(item, inner, env)
-        node.frozen, node.segment = inner.frozen, inner.segment
-    if "tie" in keywords and walk.originals is None:
-        _tie(walk, node, item, scope)
-
-
-def _tie(walk, node: Node, item, scope: Scope):
-    entry = item.keywords["tie"]
-    if entry.kind != "map":
-        raise fail("E227", "`tie` needs a mapping {parameter: path}", entry.where, "tie: {weight: wte.weight}")
-    for key, ref in entry.value:
-        name = key.value
-        if name not in node.params:
-            has = ", ".join(node.params) or "no parameters"
-            raise fail("E227", f"{node.type} has no parameter `{name}`", key.where, f"it has {has}")
-        target = resolve(ref, scope, None, find_module)
-        if isinstance(target, Node) and "" in target.params:
-            target = (target, "")
-        if not isinstance(target, tuple):
-            raise fail("E227", f"`{ref.value}` is not a parameter", ref.where, "write for example wte.weight")
-        other, other_name = target
-        mine, theirs = node.params[name], other.params[other_name]
-        if not same_shape(mine, theirs):
-            raise fail("E228", f"`{node.key(name)}` {shape_text(mine)} and `{other.key(other_name)}` {shape_text(theirs)} cannot be tied: "
-                       "the shapes differ", entry.where)  # fmt: skip
-        node.tied[name] = other.tied.get(other_name, (other, other_name))
+        switched = Scope("leaf", node.path, spot.env, spot.scope, spot.item)
+        switched.segment = spot.here.segment
+        walk.switches(spot, switched)
+        node.frozen, node.segment = switched.frozen, switched.segment
+    if "tie" in keywords and not walk.reusing:
+        tie(node, spot.item, spot.scope)
 
 
 # -- what it reads
 
 
-def _operands(walk, item, cls, given, scope, prev, env, copy):
+def _operands(spot: Spot, given: dict):
     """The operands of Add, Mul ...: tensors by reference, numbers by value."""
+    item = spot.item
     main = item.main
     if main is None:
-        if isinstance(prev, tuple) and "from" not in item.keywords:
-            return prev, given
-        return tuple(walk.read(item, scope, prev, copy)), given
+        return tuple(read(spot)), given
     listed = main.value if main.kind == "list" else [main]
-    operands, inputs = [], []
-    for entry in listed:
-        thing = _operand(entry, scope, prev, env)
-        if isinstance(thing, Value):
-            inputs.append(thing)
-            operands.append(None)
-        else:
-            operands.append(thing)
+    operands = [_operand(entry, spot) for entry in listed]
+    inputs = [operand for operand in operands if isinstance(operand, Value)]
     if not inputs or len(operands) == 1:
-        inputs.insert(0, value_of(prev, item.head.where) if prev is not None else walk.read(item, scope, prev, copy)[0])
-        operands.insert(0, None)
-    if copy and (index := next((i for i, e in enumerate(listed) if e.value == "prev"), None)) is not None:
-        inputs[index] = value_of(prev, item.head.where)
-    if all(operand is None for operand in operands):
+        inputs = [*read(spot), *inputs]
+        operands = [*inputs[:1], *operands]
+    elif "from" in item.keywords:
+        raise fail("E313", "the operands say already what is read", item.keywords["from"].where, "remove `from`")
+    elif spot.copied and not any(map(is_prev, listed)):
+        first = next(index for index, operand in enumerate(operands) if isinstance(operand, Value))
+        operands[first] = inputs[0] = value_of(spot.prev, item.head.where)
+    if len(inputs) == len(operands):
         return tuple(inputs), given
-    return tuple(inputs), {**given, "operands": operands}
+    return tuple(inputs), {
+        **given,
+        "operands": [None if isinstance(operand, Value) else operand for operand in operands],
+    }
 
 
-def _operand(entry, scope: Scope, prev, env):
+def _operand(entry, spot: Spot):
     """A Value, or a number."""
-    if entry.kind == "text" and is_reference(entry.value):
-        head = entry.value.split(".")[0]
-        known = env.has(head)
-        try:
-            thing = resolve(entry, scope, prev)
-        except SpecError:
-            if known:
-                return _number(entry, env)
-            raise
-        if known and head not in root_of(scope).inputs:
-            raise fail("E314", f"`{head}` is both a layer and an argument here", entry.where, "rename one of them")
-        return value_of(thing, entry.where)
-    return _number(entry, env)
+    if entry.kind != "text" or not is_reference(entry.value):
+        return _number(entry, spot.env)
+    head = entry.value.split(".")[0]
+    known = spot.env.has(head)
+    try:
+        thing = resolve(entry, spot.scope, spot.prev)
+    except SpecError:
+        if known:
+            return _number(entry, spot.env)
+        raise
+    if known:
+        raise fail("E314", f"`{head}` is both a layer and an argument here", entry.where, "rename one of them")
+    return value_of(thing, entry.where)
 
 
 def _number(entry, env):
     value = evaluate(entry, env)
-    if isinstance(value, bool) or isinstance(value, (list, str)) or value is None:
+    if isinstance(value, (bool, list, str, KindValue)) or value is None:
         raise fail("E310", "an operand is the name of a layer or a number", entry.where)
     return value
 
@@ -234,7 +205,9 @@ def _fits(dimensions: list, rank: int) -> bool:
 
 
 def _wrong_rank(item, cls, alternatives, value: Value) -> SpecError:
-    wanted = " or ".join(f"{len(names)} dimensions [{', '.join(names)}]" for names in alternatives if "..." not in names)
+    wanted = " or ".join(
+        f"{len(names)} dimensions [{', '.join(names)}]" for names in alternatives if "..." not in names
+    )
     if not wanted:
         least = min(len(names) - 1 for names in alternatives)
         wanted = f"at least {least} dimension{'s' if least != 1 else ''}"
@@ -254,11 +227,16 @@ def _check_dtypes(item, cls, inputs: tuple):
         if accepts == "integer" and dtype not in _INTEGERS:
             raise fail("E406", f"{cls.type} looks up whole numbers, but its input is {dtype}", item.head.where,
                        f"give the input an integer type: tokens: {{shape: {shape_text(value.shape)}, dtype: int64}}")  # fmt: skip
-    if len(inputs) > 1 and (cls.operator or getattr(cls, "same_dtype", False)):
-        first = inputs[0]
-        for value in inputs[1:]:
+        if accepts == "bool" and dtype != "bool":
+            raise fail("E406", f"{cls.type} needs a mask, true or false, but its input is {dtype}", item.head.where,
+                       "a comparison such as Equal or Less makes one")  # fmt: skip
+    if cls.same_dtype is not None and len(inputs) > cls.same_dtype + 1:
+        first = inputs[cls.same_dtype]
+        for value in inputs[cls.same_dtype + 1 :]:
             if value.dtype != first.dtype:
-                raise fail("E417", f"{cls.type} of {first.dtype} ({first}) and {value.dtype} ({value})", item.head.where)
+                raise fail(
+                    "E417", f"{cls.type} of {first.dtype} ({first}) and {value.dtype} ({value})", item.head.where
+                )
 
 
 def _check_needs(walk, layer, inputs, shapes, item):
@@ -322,9 +300,8 @@ def _free_parameter(node: Node, free: list, item) -> SpecError:
     if "in_features" in node.layer.args:
         text = f"{node.type} needs a fixed number of input features, but its input is {shape}"
     else:
-        text = f"the parameters of {node.type} need fixed sizes, but {', '.join(free)} is free" + (f" in its input {shape}" if shape else "")
+        text = f"the parameters of {node.type} need fixed sizes, but {', '.join(free)} is free" + (
+            f" in its input {shape}" if shape else ""
+        )
     return fail("E405", text, item.head.where,
                 f"fix {', '.join(free)} in `input` (or with --set), or pool to a fixed size first, e.g. AdaptiveAvgPool2d: 1")  # fmt: skip
-
-
-__all__ = ["ExpressionError", "again", "broadcasts", "compare", "fresh_path", "is_size", "joined", "leaf", "parsed", "Condition"]

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
+
 from ..arith import equal, names_of
-from ..errors import Diagnostic
+from ..errors import Diagnostic, SpecError, fail
 from ..graph import Graph, Node, Scope, Value
-from ..language import names
 from ..language.reader import Entry
-from ..language.syntax import Block, Item, Spec
-from .binding import fail, shape_text
+from ..language.spec import Block, Item, Spec
+from ..layers.base import REGISTRY
+from .binding import shape_text
 from .environment import parsed
 
 
-def lint(graph: Graph, walk) -> None:
-    """Add the warnings to the graph. Raises SpecError E416 for an in-place layer whose input is needed later."""
+def lint(graph: Graph, warnings: list[Diagnostic]) -> None:
+    """Give the graph its warnings: those of the walk and what is found here. Raises SpecError E416 for an in-place layer
+    whose input is needed later."""
     uses = _uses(graph)
     _check_inplace(graph, uses)
-    found = list(walk.warnings)
+    found = list(warnings)
     found += _unused_outputs(graph, uses)
     for node in graph.nodes:
         if type(node.layer).type == "Linear":
@@ -26,12 +29,13 @@ def lint(graph: Graph, walk) -> None:
     found += _unnamed_parameters(graph.root)
     found += _halved_sizes(graph)
     found += _unused_names(graph.spec)
+    found += _own_blocks(graph.spec)
     graph.warnings = _once(found)
 
 
 def _once(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
     """Each place once, in the order of the file."""
-    kept = {(d.code, d.where and str(d.where)): d for d in reversed(diagnostics)}
+    kept = {(d.code, d.where and d.where[1:3], d.where and d.where.source.name): d for d in reversed(diagnostics)}
     return sorted(kept.values(), key=lambda d: (d.where.line, d.where.column) if d.where else (0, 0))
 
 
@@ -53,10 +57,18 @@ def _check_inplace(graph: Graph, uses):
         if not node.layer.inplace or not node.inputs:
             continue
         value = node.inputs[0]
-        later = [n for n in _sharing(value, uses) if n is not node and order.get(id(n), len(order)) > index and not _through(n, node)]
+        later = [
+            n
+            for n in _sharing(value, uses)
+            if n is not node and order.get(id(n), len(order)) > index and not _through(n, node)
+        ]
         if later:
             by = later[0]
-            who = "Residual" if by.item is not node.item and by.scope.kind == "Residual" and by.item is by.scope.item else f"`{by.path}`"
+            who = (
+                "Residual"
+                if by.item is not node.item and by.scope.kind == "Residual" and by.item is by.scope.item
+                else f"`{by.path}`"
+            )
             text = f"{node.type} with inplace: true overwrites the output of {_maker(value)}, which {who} still has to {_verb(by)}"
             raise fail("E416", text, node.item.head.where, "leave inplace out here")
 
@@ -71,11 +83,12 @@ def _verb(node: Node) -> str:
 
 def _sharing(value: Value, uses):
     """Everyone who reads a tensor or a view of it."""
-    for node in uses.get(id(value), ()):
-        yield node
-        if node.layer.views:
-            for output in node.outputs:
-                yield from _sharing(output, uses)
+    todo = [value]
+    while todo:
+        for node in uses.get(id(todo.pop()), ()):
+            yield node
+            if node.layer.views:
+                todo += node.outputs
 
 
 def _through(node: Node, inplace: Node) -> bool:
@@ -93,7 +106,11 @@ def _unused_outputs(graph: Graph, uses):
         if any(id(value) in uses or id(value) in returned for value in node.outputs) or id(node) in referred:
             continue
         item, scope, path = node.item, node.scope, node.path
-        while scope.outer is not None and scope.kind not in ("block", "model") and any(v.node is node for _, v in scope.outputs):
+        while (
+            scope.outer is not None
+            and scope.kind not in ("block", "model")
+            and any(v.node is node for _, v in scope.outputs)
+        ):
             item, path, scope = scope.item or item, scope.path, scope.outer
         name = item.name or path
         kind = item.type or "group"
@@ -115,7 +132,9 @@ def _comes_from_images(value: Value) -> bool:
         layer = value.node.layer
         if layer.spatial:
             return True
-        if not layer.elementwise and not value.node.type.startswith(("BatchNorm", "Dropout", "InstanceNorm", "GroupNorm")):
+        if not layer.elementwise and not value.node.type.startswith(
+            ("BatchNorm", "Dropout", "InstanceNorm", "GroupNorm")
+        ):
             return False
         value = value.node.inputs[0]
     return False
@@ -137,10 +156,23 @@ def _dropped_outputs(graph: Graph):
     node = graph.outputs[0][1].node
     if node is None or node.parts is None or node.parts[0] == "0" or len(node.parts) < 2:
         return
-    name = node.item.name or node.path
     kept, *dropped = node.parts
-    text = f"the model returns {name}.{kept} only; {' and '.join(dropped)} {'is' if len(dropped) == 1 else 'are'} dropped"
-    yield Diagnostic("W405", text, node.item.head.where, help=f"outputs: [{name}.{kept}, {name}.{dropped[0]}]")
+    verb = "is" if len(dropped) == 1 else "are"
+    if node.item.name and _is_visible(node, graph):
+        text = f"the model returns {node.path}.{kept} only; {' and '.join(dropped)} {verb} dropped"
+        help = f"outputs: [{node.path}.{kept}, {node.path}.{dropped[0]}]"
+    else:
+        text = f"the model returns the {kept} of {node.type} only; {' and '.join(dropped)} {verb} dropped"
+        help = "give the layer a name, so that `outputs` can say what is returned"
+    yield Diagnostic("W405", text, node.item.head.where, help=help)
+
+
+def _is_visible(node: Node, graph: Graph) -> bool:
+    """Whether `outputs` of the file can name the layer: it stands in named groups only."""
+    scope = node.scope
+    while scope.outer is not None and scope.kind in ("group", "Sequential"):
+        scope = scope.outer
+    return scope is graph.root
 
 
 def _unnamed_parameters(scope: Scope):
@@ -149,12 +181,27 @@ def _unnamed_parameters(scope: Scope):
     for member in scope.members:
         if isinstance(member, Scope):
             yield from _unnamed_parameters(member)
-        elif named and member.params and not member.item.name and "name" not in member.item.keywords and not member.original:
+        elif (
+            named
+            and member.params
+            and not member.item.name
+            and "name" not in member.item.keywords
+            and not member.original
+        ):
             key = member.path + "." + next(iter(member.params))
             if scope.kind != "copies":
                 yield Diagnostic("W404", f'{member.type} has parameters but no name; its state_dict key would be "{key}"',
-                                 member.item.head.where, help=f"- fc: {{{member.type}: ...}}" if member.type == "Linear" else
-                                 f"give it a name: - {member.type.lower()}: {{{member.type}: ...}}")  # fmt: skip
+                                 member.item.head.where, help=_named(member))  # fmt: skip
+
+
+def _named(node: Node) -> str:
+    """How the layer would be written with a name."""
+    item = node.item
+    written = (
+        item.main.value if item.main is not None and item.main.kind == "text" else "{...}" if item.arguments else None
+    )
+    name = "fc" if node.type == "Linear" else node.type.lower()
+    return f"- {name}: {node.type}" if written is None else f"- {name}: {{{node.type}: {written}}}"
 
 
 def _halved_sizes(graph: Graph):
@@ -174,13 +221,29 @@ def _halved_sizes(graph: Graph):
             elif (axis, old) in halved:
                 pool, original = halved[axis, old]
                 if equal(original, new) is not True and names_of(original) == names_of(new):
-                    factor = max(2, getattr(pool.layer, "stride", (2,))[0] if isinstance(pool.layer.stride, tuple) else 2)
+                    factor = max(
+                        2, getattr(pool.layer, "stride", (2,))[0] if isinstance(pool.layer.stride, tuple) else 2
+                    )
                     must = "even" if factor == 2 else f"a multiple of {factor}"
                     text = f"{original} must be {must}: {pool.type} divides {original} to {old} and {node.type} brings it back to {new}"
-                    yield Diagnostic("W406", text, node.item.head.where, help=f"write the input as a multiple, for example {factor}*H")
+                    yield Diagnostic(
+                        "W406",
+                        text,
+                        node.item.head.where,
+                        help=f"write the input as a multiple, for example {factor}*H",
+                    )
 
 
 # -- warnings about the text
+
+
+def _own_blocks(spec: Spec):
+    """Not a warning: a file's own block goes before a layer of that name, so that new layers never break old files."""
+    for name, block in spec.blocks.items():
+        if name in REGISTRY:
+            yield Diagnostic(
+                "", f"{name} is the block of this file here, not the layer of that name", block.entry.where
+            )
 
 
 def _unused_names(spec: Spec):
@@ -244,8 +307,6 @@ def _item_names(item: Item, found: set[str]):
 
 
 def _template_names(text: str) -> set[str]:
-    import re
-
     return {word for part in re.findall(r"\{([^{}]*)\}", text) for word in re.findall(r"[A-Za-z_]\w*", part)}
 
 
@@ -256,8 +317,8 @@ def _collect(entry: Entry, found: set[str]):
         elif not entry.value.isdigit():
             try:
                 found |= parsed(entry).names
-            except Exception:  # not an expression: a word or text that some argument takes literally
-                found.add(entry.value)
+            except SpecError:  # not an expression: text that some argument takes literally, such as normal(std)
+                found.update(re.findall(r"[A-Za-z_]\w*", entry.value))
     elif entry.kind == "list":
         for item in entry.value:
             _collect(item, found)
@@ -265,6 +326,3 @@ def _collect(entry: Entry, found: set[str]):
         for key, value in entry.value:
             found.add(key.value)
             _collect(value, found)
-
-
-__all__ = ["lint", "names"]

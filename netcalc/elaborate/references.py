@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from ..errors import closest
+from ..errors import closest, fail
 from ..graph import Node, Scope, Value
 from ..language.reader import Entry
-from .binding import fail, shape_text
+from .binding import shape_text
 
-_REFERENCE = re.compile(r"[A-Za-z_][\w-]*(\.[\w-]+)*\Z")
+_REFERENCE = re.compile(r"[A-Za-z_][\w-]*(\.[\w-]+)*\Z", re.ASCII)
 
 
 def is_reference(text: str) -> bool:
@@ -78,7 +78,12 @@ def resolve(entry: Entry, scope: Scope, prev, finder=find):
         raise fail("E310", f"layers are referred to by name, not by number {what}".rstrip(), entry.where,
                    "give the layer a name, or write prev for the layer before")  # fmt: skip
     if not is_reference(text):
-        raise fail("E310", f"`{text}` is not a reference", entry.where, "write the name of an earlier layer, such as stem or block.0")
+        raise fail(
+            "E310",
+            f"`{text}` is not a reference",
+            entry.where,
+            "write the name of an earlier layer, such as stem or block.0",
+        )
     head, *parts = text.split(".")
     thing = prev if head == "prev" else finder(head, scope)
     if thing is None:
@@ -100,7 +105,9 @@ def _unknown(head: str, entry: Entry, scope: Scope):
         inner = inner.outer
     if head == "input":
         inputs = ", ".join(root_of(scope).inputs)
-        return fail("E310", "there are several inputs, so none is called `input`", entry.where, f"The inputs are {inputs}")
+        return fail(
+            "E310", "there are several inputs, so none is called `input`", entry.where, f"The inputs are {inputs}"
+        )
     known = known_names(scope)
     near = closest(head, known)
     help = f"did you mean `{near}`? " if near else ""
@@ -140,14 +147,17 @@ def _part(thing, part: str, entry: Entry):
     help = f"it has {', '.join(has)}" if has else "it has no parts"
     if closed:
         help = f"{thing.block.name} is a block: from outside only its outputs can be named; {help}"
-    return fail_part(owner, part, entry, help)
-
-
-def fail_part(owner, part, entry, help):
     raise fail("E311", f"`{owner}` has no part `{part}`", entry.where, help)
 
 
-def value_of(thing, where, parameter=None) -> Value:
+def outputs_of(thing, where) -> list[tuple[str | None, Value]]:
+    """What a container passes on from its last layer: all outputs of a block or group, the first one of a layer."""
+    if thing is None:
+        return []
+    return list(thing.outputs) if isinstance(thing, Scope) else [(None, value_of(thing, where))]
+
+
+def value_of(thing, where) -> Value:
     """The tensor of a thing: of a layer its first output, of a block or group its only one."""
     if isinstance(thing, Value):
         return thing
@@ -159,9 +169,11 @@ def value_of(thing, where, parameter=None) -> Value:
     if len(thing.outputs) == 1:
         return thing.outputs[0][1]
     label = thing.path or "it"
+    if not thing.outputs:
+        raise fail("E313", f"`{label}` has no output: nothing is in it", where)
     named = [name or str(index) for index, (name, _) in enumerate(thing.outputs)]
     raise fail("E313", f"`{label}` has {len(thing.outputs)} outputs: say which one is meant", where,
-               f"write for example from: {label.rsplit('.', 1)[-1]}.{named[0]}; it has {', '.join(named)}" if named else None)  # fmt: skip
+               f"write for example from: {label.rsplit('.', 1)[-1]}.{named[0]}; it has {', '.join(named)}")  # fmt: skip
 
 
 def described(value: Value) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from ..arith import Formula, names_of, symbol
-from ..errors import closest
+from ..errors import closest, fail
 from ..graph import Value
 from ..language import names
-from ..language.syntax import Spec
-from .binding import fail
-from .environment import Env, evaluate, is_size, shape_of
+from ..language.spec import Spec
+from .environment import Env, is_size, parsed, shape_of
 
 
 def root_environment(spec: Spec, given: dict, variant: str | None, free) -> tuple[Env, dict, frozenset]:
@@ -38,13 +37,15 @@ def root_environment(spec: Spec, given: dict, variant: str | None, free) -> tupl
         if not is_size(value) or (type(value) is int and value < 1):
             raise fail("E308", f"--set {name}={value}: a dimension is a whole number >= 1", None)
         env.values[name] = value
-    inputs = {i.name: Value(_checked_shape(i, env), i.dtype, label=f"the input `{i.name}`") for i in spec.inputs.values()}
+    inputs = {
+        i.name: Value(_checked_shape(i, env), i.dtype, label=f"the input `{i.name}`") for i in spec.inputs.values()
+    }
     still_free = frozenset(n for n in dimensions if isinstance(env.values[n], Formula))
     return env, inputs, still_free
 
 
 def _checked_shape(declared, env: Env) -> tuple:
-    shape = shape_of(declared.shape, env)
+    shape = shape_of(declared.shape, env, declaring=True)
     for entry, size in zip(declared.shape, shape, strict=True):
         if type(size) is int and size < 1:
             raise fail("E411", f"a dimension is at least 1, not {size}", entry.where)
@@ -53,8 +54,6 @@ def _checked_shape(declared, env: Env) -> tuple:
 
 def _dimensions(spec: Spec) -> list[str]:
     """The free dimensions: words with a capital letter in the inputs' shapes that are not arguments."""
-    from .environment import parsed
-
     found: dict[str, None] = {}
     for declared in spec.inputs.values():
         for entry in declared.shape:
@@ -100,6 +99,3 @@ def free_names(inputs: dict, args: dict) -> tuple[str, ...]:
     """All names that are still free."""
     shapes = [value.shape for value in inputs.values()]
     return tuple(sorted(names_of(shapes) | names_of(list(args.values()))))
-
-
-__all__ = ["batch_dimension", "evaluate", "free_names", "root_environment"]

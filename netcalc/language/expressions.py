@@ -1,41 +1,30 @@
-"""The expressions of the language: a parser of its own and exact arithmetic; no eval.
+"""The expressions of the language: a parser of its own; no eval. What they mean is in `evaluation`.
 
-    expr    = or ('if' or 'else' expr)?
-    or      = and ('or' and)*      and = not ('and' not)*      not = 'not' not | compare
-    compare = sum (('<'|'<='|'>'|'>='|'=='|'!=') sum)?
-    sum     = term (('+'|'-') term)*        term = unary (('*'|'/'|'//'|'%') unary)*
-    unary   = '-' unary | power             power = postfix ('**' unary)?
-    postfix = atom ('[' expr ']')*
-
-Values are ints, Fractions, booleans, lists, words, kinds of layer, formulas in free names, and floats (only from sqrt).
+expr    = or ('if' or 'else' expr)?
+or      = and ('or' and)*      and = not ('and' not)*      not = 'not' not | compare
+compare = sum (('<'|'<='|'>'|'>='|'=='|'!=') sum)?
+sum     = term (('+'|'-') term)*        term = unary (('*'|'/'|'//'|'%') unary)*
+unary   = '-' unary | power             power = postfix ('**' unary)?
+postfix = atom ('[' expr ']' | '[' expr? ':' expr? ']')*
 """
 
 from __future__ import annotations
 
 import re
 from fractions import Fraction
-from math import ceil, floor, isqrt
 
-from ..arith import Condition, Formula, Undecided, compare, divide, is_array, is_sympy, maximum, minimum
 from ..errors import closest
-from ..layers.kinds import Word, shown
+from .evaluation import COMPARISONS, FUNCTIONS, ExpressionError, evaluated
 
-MAX_LENGTH, MAX_LEVELS, MAX_POWER, MAX_BITS, MAX_TERMS = 500, 40, 64, 4096, 200
+MAX_LENGTH, MAX_LEVELS = 500, 40
 
+_DIGITS = r"\d+(?:_\d+)*"
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?)(?![A-Za-z_\d.])"
-    r"|(?P<name>[A-Za-z_]\w*)|(?P<op>//|\*\*|<=|>=|==|!=|[-+*/%<>()\[\],:]))"
+    rf"\s*(?:(?P<number>(?:{_DIGITS}(?:\.(?:{_DIGITS})?)?|\.{_DIGITS})(?:[eE][+-]?\d+)?)(?![A-Za-z_\d.])"
+    r"|(?P<name>[A-Za-z_]\w*)|(?P<op>//|\*\*|<=|>=|==|!=|[-+*/%<>()\[\],:]))",
+    re.ASCII,
 )
 _KEYWORDS = {"if", "else", "and", "or", "not", "true", "false"}
-NUMBER = (int, Fraction, float)
-
-
-class ExpressionError(Exception):
-    """What is wrong with characters start:end of an expression."""
-
-    def __init__(self, code: str, text: str, start: int, end: int, help: str | None = None):
-        super().__init__(text)
-        self.code, self.text, self.start, self.end, self.help = code, text, start, end, help
 
 
 class Expression:
@@ -51,7 +40,7 @@ class Expression:
 
     def value(self, lookup):
         """The value, names being resolved by `lookup(name)`, which raises KeyError for an unknown one."""
-        return self.constant if self.constant is not None else _value(self.root, lookup, self.text)
+        return self.constant if self.constant is not None else evaluated(self.root, lookup, self.text)
 
 
 _CACHE: dict[str, Expression] = {}
@@ -61,13 +50,15 @@ def parse(text: str) -> Expression:
     """The expression of a text. Raises ExpressionError."""
     found = _CACHE.get(text)
     if found is None:
-        if len(_CACHE) > 20_000:
-            _CACHE.clear()
-        found = _CACHE[text] = Expression(text, _Parser(text).all())
+        found = Expression(text, _Parser(text).all())
+        if len(text) <= 60:  # what is long is seldom written twice
+            if len(_CACHE) > 5_000:
+                _CACHE.clear()
+            _CACHE[text] = found
     return found
 
 
-# -- parsing: a tree of tuples (kind, ..., start, end)
+# A tree is made of tuples (kind, ..., start, end): start and end are places in the text.
 
 
 class _Parser:
@@ -123,7 +114,7 @@ class _Parser:
         if self.position < len(self.tokens):
             _, word, start, end = self.tokens[self.position]
             help = None
-            if word in OPERATORS_COMPARE:
+            if word in COMPARISONS:
                 help = "comparisons cannot be chained: write a < b and b < c"
             raise ExpressionError("E301", f"cannot read the expression: {text or 'unexpected'} at `{word}`" if text else
                                   f"cannot read the expression: unexpected `{word}`", start, end, help)  # fmt: skip
@@ -133,11 +124,14 @@ class _Parser:
     def deeper(self, rule):
         self.level += 1
         if self.level > MAX_LEVELS:
-            start = self.tokens[min(self.position, len(self.tokens) - 1)][2]
-            raise ExpressionError("E301", f"an expression is nested at most {MAX_LEVELS} levels deep", start, start + 1)
+            self._too_deep()
         result = rule()
         self.level -= 1
         return result
+
+    def _too_deep(self):
+        start = self.tokens[min(self.position, len(self.tokens) - 1)][2]
+        raise ExpressionError("E301", f"an expression is nested at most {MAX_LEVELS} levels deep", start, start + 1)
 
     def expression(self):
         return self.deeper(self._conditional)
@@ -171,24 +165,23 @@ class _Parser:
 
     def _compare(self):
         left = self._sum()
-        if token := self.take(*OPERATORS_COMPARE):
+        if token := self.take(*COMPARISONS):
             right = self._sum()
             return ("compare", token[1], left, right, left[-2], right[-1])
         return left
 
     def _sum(self):
-        left = self._term()
-        while token := self.take("+", "-"):
-            right = self._term()
-            left = ("binary", token[1], left, right, left[-2], right[-1])
-        return left
+        return self._chain(self._term, "+", "-")
 
     def _term(self):
-        left = self._unary()
-        while token := self.take("*", "/", "//", "%"):
-            right = self._unary()
-            left = ("binary", token[1], left, right, left[-2], right[-1])
-        return left
+        return self._chain(self._unary, "*", "/", "//", "%")
+
+    def _chain(self, operand, *operators):
+        """Operators of one rank, kept side by side: a long sum must not become a deep tree."""
+        first, rest = operand(), []
+        while token := self.take(*operators):
+            rest.append((token[1], operand()))
+        return ("chain", first, rest, first[-2], rest[-1][1][-1]) if rest else first
 
     def _unary(self):
         if token := self.take("-"):
@@ -199,12 +192,15 @@ class _Parser:
         base = self._postfix()
         if self.take("**"):
             power = self.deeper(self._unary)
-            return ("binary", "**", base, power, base[-2], power[-1])
+            return ("power", base, power, base[-2], power[-1])
         return base
 
     def _postfix(self):
-        base = self._atom()
+        base, subscripts = self._atom(), 0
         while self.take("["):
+            subscripts += 1
+            if subscripts > MAX_LEVELS:
+                self._too_deep()
             base = self._index(base)
         return base
 
@@ -262,10 +258,10 @@ class _Parser:
 def number(word: str, start: int = 0, end: int = 0):
     """A number literal, exactly."""
     plain = word.replace("_", "")
+    if len(plain) > 1 and plain[0] == "0" and plain[1].isdigit():
+        raise ExpressionError("E301", f"`{word}` is written with a leading zero", start, end or len(word),
+                              f"write {plain.lstrip('0') or '0'}")  # fmt: skip
     if plain.isdigit():
-        if len(plain) > 1 and plain[0] == "0":
-            raise ExpressionError("E301", f"`{word}` is written with a leading zero", start, end or len(word),
-                                  f"write {plain.lstrip('0') or '0'}")  # fmt: skip
         return int(plain)
     mantissa, _, exponent = plain.lower().partition("e")
     if len(exponent.lstrip("+-")) > 3:
@@ -276,252 +272,17 @@ def number(word: str, start: int = 0, end: int = 0):
 
 def _names(node):
     """All names in a tree."""
-    kind = node[0]
-    if kind == "name":
+    if node[0] == "name":
         yield node[1]
-    elif kind not in ("number", "bool"):
+    elif node[0] == "chain":
+        yield from _names(node[1])
+        for _, operand in node[2]:
+            yield from _names(operand)
+    elif node[0] not in ("number", "bool"):
         for part in node[1:-2]:
             for child in part if isinstance(part, list) else [part]:
                 if isinstance(child, tuple):
                     yield from _names(child)
 
 
-# -- evaluation
-
-
-def _value(node, lookup, text: str):
-    try:
-        return _EVALUATE[node[0]](node, lookup, text)
-    except ExpressionError:
-        raise
-    except Undecided as open_question:
-        condition = open_question.condition
-        names = condition.names()
-        raise ExpressionError("E309", str(open_question), node[-2], node[-1],
-                              f"give it a value, for example --set {names[0]}=224") from None  # fmt: skip
-    except ZeroDivisionError:
-        raise ExpressionError("E305", "division by zero", node[-2], node[-1]) from None
-    except (TypeError, OverflowError, ValueError):
-        raise ExpressionError("E305", f"`{text[node[-2] : node[-1]]}` cannot be worked out", node[-2], node[-1]) from None
-
-
-def _name(node, lookup, text):
-    try:
-        return lookup(node[1])
-    except KeyError as unknown:
-        known = unknown.args[1] if len(unknown.args) > 1 else ()
-        raise _unknown_name(node, known, unknown.args[2] if len(unknown.args) > 2 else "in this file") from None
-
-
-def _unknown_name(node, known, scope):
-    near = closest(node[1], known)
-    help = f"did you mean `{near}`? " if near else ""
-    help += f"Known here: {', '.join(sorted(known))}" if known else "No argument or dimension is known here"
-    return ExpressionError("E302", f"there is no argument or dimension `{node[1]}` {scope}", node[-2], node[-1], help)
-
-
-def _list(node, lookup, text):
-    return [_value(item, lookup, text) for item in node[1]]
-
-
-def _if(node, lookup, text):
-    return _value(node[2] if _truth(node[1], lookup, text) else node[3], lookup, text)
-
-
-def _truth(node, lookup, text) -> bool:
-    value = _value(node, lookup, text)
-    if not isinstance(value, bool):
-        raise ExpressionError("E304", f"a condition needs true or false, not {shown(value)}", node[-2], node[-1],
-                              f"write a comparison, for example `{text[node[-2] : node[-1]]} != 1`")  # fmt: skip
-    return value
-
-
-def _compare(node, lookup, text):
-    _, op, left_node, right_node, start, end = node
-    left, right = _value(left_node, lookup, text), _value(right_node, lookup, text)
-    numeric = _is_number(left) and _is_number(right)
-    if not numeric and op not in ("==", "!="):
-        raise ExpressionError("E305", f"{shown(left)} and {shown(right)} cannot be ordered", start, end)
-    if numeric:
-        result = compare(op, left, right)
-    else:
-        result = (left == right) == (op == "==")
-    if isinstance(result, Condition):
-        raise Undecided(result)
-    return bool(result)
-
-
-def _is_number(value) -> bool:
-    return not isinstance(value, bool) and (isinstance(value, (*NUMBER, Formula)) or is_array(value) or is_sympy(value))
-
-
-def _numbers(node, *values):
-    for value in values:
-        if not _is_number(value):
-            raise ExpressionError("E305", f"this needs a number, not {shown(value)}", node[-2], node[-1])
-
-
-def _binary(node, lookup, text):
-    _, op, left_node, right_node, start, end = node
-    left, right = _value(left_node, lookup, text), _value(right_node, lookup, text)
-    _numbers(left_node, left)
-    _numbers(right_node, right)
-    if op == "**":
-        return _bounded(_power(left, right, node), node)
-    if op == "/":
-        return _bounded(divide(left, right), node)
-    return _bounded(_BINARY[op](left, right), node)
-
-
-def _power(base, exponent, node):
-    _, _, _, _, start, end = node
-    if not isinstance(exponent, int) or isinstance(exponent, bool):
-        if isinstance(exponent, Fraction) and exponent == Fraction(1, 2):
-            return _sqrt(base)
-        raise ExpressionError("E305", "an exponent must be a known whole number", start, end)
-    if abs(exponent) > MAX_POWER:
-        raise ExpressionError("E305", f"an exponent is at most {MAX_POWER}", start, end)
-    if isinstance(base, Formula) and len(base.terms) > 1 and exponent > 8:
-        raise ExpressionError("E305", "an exponent of a sum of free names is at most 8", start, end)
-    if exponent < 0:
-        return divide(1, base**-exponent)
-    return base**exponent
-
-
-def _bounded(value, node):
-    """Refuse numbers that no network has, so that no expression can use up memory."""
-    if isinstance(value, int):
-        big = value.bit_length() > MAX_BITS
-    elif isinstance(value, Fraction):
-        big = max(value.numerator.bit_length(), value.denominator.bit_length()) > MAX_BITS
-    elif isinstance(value, Formula):
-        big = len(value.terms) > MAX_TERMS or any(c.bit_length() > MAX_BITS for c in value.terms.values() if isinstance(c, int))
-    else:
-        return value
-    if big:
-        raise ExpressionError("E305", "this number is too large", node[-2], node[-1])
-    return value
-
-
-def _index(node, lookup, text):
-    _, base_node, index_node, start, end = node
-    base, index = _value(base_node, lookup, text), _value(index_node, lookup, text)
-    if not isinstance(base, list) or not isinstance(index, int) or isinstance(index, bool):
-        what = "a list" if not isinstance(base, list) else "a whole number"
-        wrong = base if what == "a list" else index
-        raise ExpressionError("E305", f"[ ] needs {what}, not {shown(wrong)}", start, end)
-    if not -len(base) <= index < len(base):
-        raise ExpressionError("E305", f"the list has {len(base)} items, counted from 0; there is no item {index}", start, end)
-    return base[index]
-
-
-def _slice(node, lookup, text):
-    _, base_node, first, last, start, end = node
-    base = _value(base_node, lookup, text)
-    if not isinstance(base, list):
-        raise ExpressionError("E305", f"[ ] needs a list, not {shown(base)}", start, end)
-    bounds = [None if part is None else _value(part, lookup, text) for part in (first, last)]
-    return base[bounds[0] : bounds[1]]
-
-
-def _call(node, lookup, text):
-    _, name, argument_nodes, start, end = node
-    arguments = [_value(argument, lookup, text) for argument in argument_nodes]
-    least, most, function = FUNCTIONS[name]
-    if not least <= len(arguments) <= most:
-        count = f"{least}" if least == most else f"{least} or more"
-        raise ExpressionError("E305", f"{name}( ) takes {count} argument{'s' if least != 1 else ''}, not {len(arguments)}", start, end)
-    if name == "len":
-        if not isinstance(arguments[0], list):
-            raise ExpressionError("E305", f"len( ) needs a list, not {shown(arguments[0])}", start, end)
-        return len(arguments[0])
-    if name in ("max", "min", "sum") and len(arguments) == 1:
-        if not isinstance(arguments[0], list) or (not arguments[0] and name != "sum"):
-            raise ExpressionError("E305", f"{name}( ) needs a list with numbers", start, end)
-        arguments = arguments[0]
-    _numbers(node, *arguments)
-    return _bounded(function(*arguments), node)
-
-
-def _sum(*values):
-    total = 0
-    for value in values:
-        total = total + value
-    return total
-
-
-def _sqrt(value):
-    if isinstance(value, (int, Fraction)) and value >= 0:
-        top, bottom = isqrt(Fraction(value).numerator), isqrt(Fraction(value).denominator)
-        if Fraction(top * top, bottom * bottom) == value:
-            return divide(top, bottom)
-    return float(value) ** 0.5
-
-
-def _floor(value):
-    if isinstance(value, Formula) or is_array(value):
-        return value // 1
-    return floor(value)
-
-
-def _ceil(value):
-    return -((-value) // 1) if isinstance(value, Formula) or is_array(value) else ceil(value)
-
-
-def make_divisible(value, divisor):
-    """MobileNet's rounding: to the nearest multiple of divisor, never down by more than 10 percent."""
-    rounded = maximum(divisor, _floor(value + divide(divisor, 2)) // divisor * divisor)
-    short = compare("<", rounded, value * Fraction(9, 10))
-    if isinstance(short, Condition):
-        raise Undecided(short)
-    return rounded + divisor if short else rounded
-
-
-def _round(value):
-    return _floor(value + Fraction(1, 2)) if isinstance(value, Formula) else round(value)
-
-
-FUNCTIONS = {
-    "min": (1, 99, minimum),
-    "max": (1, 99, maximum),
-    "abs": (1, 1, lambda value: maximum(value, -value) if isinstance(value, Formula) else abs(value)),
-    "round": (1, 1, _round),
-    "floor": (1, 1, _floor),
-    "ceil": (1, 1, _ceil),
-    "sqrt": (1, 1, _sqrt),
-    "sum": (1, 99, _sum),
-    "len": (1, 1, len),
-    "make_divisible": (2, 2, make_divisible),
-}
-OPERATORS_COMPARE = ("<", "<=", ">", ">=", "==", "!=")
-_BINARY = {
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
-    "*": lambda a, b: a * b,
-    "//": lambda a, b: a // b,
-    "%": lambda a, b: a % b,
-}
-def _negative(node, lookup, text):
-    value = _value(node[1], lookup, text)
-    _numbers(node[1], value)
-    return -value
-
-
-_EVALUATE = {
-    "number": lambda node, lookup, text: node[1],
-    "bool": lambda node, lookup, text: node[1],
-    "name": _name,
-    "list": _list,
-    "if": _if,
-    "or": lambda node, lookup, text: any(_truth(part, lookup, text) for part in node[1]),
-    "and": lambda node, lookup, text: all(_truth(part, lookup, text) for part in node[1]),
-    "not": lambda node, lookup, text: not _truth(node[1], lookup, text),
-    "compare": _compare,
-    "binary": _binary,
-    "negative": _negative,
-    "index": _index,
-    "slice": _slice,
-    "call": _call,
-}
-
-__all__ = ["Expression", "ExpressionError", "Word", "number", "parse"]
+__all__ = ["Expression", "ExpressionError", "number", "parse"]

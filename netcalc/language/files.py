@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
-from ..errors import SpecError, closest
+from ..errors import SpecError, closest, fail
 from . import syntax
-from .reader import MAX_BYTES, error, read, read_text
+from .reader import MAX_BYTES, read, read_text
 
-MAX_FILES = 100
+MAX_FILES, MAX_CHAIN = 100, 20  # imported files in all, and one by way of another
 
 
 def spec_of_text(text: str, name: str = "spec", folder: str = ".") -> syntax.Spec:
@@ -24,7 +25,9 @@ def spec_of_bytes(data: bytes, name: str, folder: str = ".") -> syntax.Spec:
 def spec_of_file(path: Path, name: str | None = None) -> syntax.Spec:
     """The spec of a file. Raises SpecError (E1xx, E2xx); OSError where the file cannot be read."""
     loader = _Loader(path.parent)
-    return loader.parsed(read_text(_bytes(path), name or str(path), str(path.parent)), (os.path.realpath(path),))
+    return loader.parsed(
+        read_text(_bytes(path), name or str(path), str(path.parent)), ((os.path.realpath(path), None),)
+    )
 
 
 def _bytes(path: Path) -> bytes:
@@ -37,8 +40,8 @@ class _Loader:
 
     def __init__(self, folder: Path):
         self.root = os.path.realpath(folder)
-        self.folder = str(folder)
         self.done: dict[str, syntax.Spec] = {}
+        self.count = self.bytes = 0  # of the imported files
 
     def parsed(self, source, chain: tuple) -> syntax.Spec:
         spec = syntax.parse(read(source))
@@ -48,31 +51,56 @@ class _Loader:
                 self._take(spec, imported, path, name)
         return spec
 
-    def _imported(self, path, source, chain) -> syntax.Spec:
+    def _imported(self, path, source, chain: tuple) -> syntax.Spec:
+        """The file that `path` names. chain: (real path, its import) of the files being read, from the first one on."""
         text = str(path.value)
-        if os.path.isabs(text) or "://" in text or "\\" in text or "\0" in text:
-            raise error("E207", f"`{text}` is not a path from the folder of this file", path.where,
-                        "imports take relative paths with /")  # fmt: skip
         shown = os.path.normpath(os.path.join(source.folder, text))
-        real = os.path.realpath(shown)
-        if os.path.commonpath([self.root, real]) != self.root:
-            raise error("E207", f"`{text}` lies outside the folder of this spec", path.where,
-                        "imports stay within the folder of the file that is read first")  # fmt: skip
-        if real in chain:
-            here = [os.path.basename(step) for step in (*chain[chain.index(real) :], real)]
-            raise error("E207", f"{', which imports '.join([here[0] + ' imports ' + here[1], *here[2:]])}", path.where,
-                        "put what both need into a third file")  # fmt: skip
+        real = self._real(text, shown, path)
+        files = [file for file, _ in chain]
+        if real in files:
+            raise self._cycle(chain[files.index(real) :], real, path)
         if real in self.done:
             return self.done[real]
-        if len(self.done) >= MAX_FILES:
-            raise error("E207", f"more than {MAX_FILES} files are imported", path.where)
+        self.count += 1
+        if self.count > MAX_FILES or len(chain) > MAX_CHAIN:
+            what = (
+                f"more than {MAX_FILES} files are imported"
+                if self.count > MAX_FILES
+                else f"imports go on for more than {MAX_CHAIN} files"
+            )
+            raise fail("E207", what, path.where)
         try:
+            if not stat.S_ISREG(os.stat(real).st_mode):
+                raise OSError
             data = _bytes(Path(real))
         except (OSError, ValueError):
-            raise error("E207", f"cannot find the file `{text}`", path.where, self._near(shown, text)) from None
-        spec = self.parsed(read_text(data, shown, os.path.dirname(shown) or "."), (*chain, real))
+            raise fail("E207", f"cannot find the file `{text}`", path.where, self._near(shown, text)) from None
+        self.bytes += len(data)
+        if self.bytes > MAX_BYTES:
+            raise fail("E109", "the imported files are larger than 1 MB together", path.where)
+        spec = self.parsed(read_text(data, shown, os.path.dirname(shown) or "."), (*chain, (real, path)))
         self.done[real] = spec
         return spec
+
+    def _real(self, text: str, shown: str, path) -> str:
+        """The file itself, which lies in the folder of the first one however links lead to it."""
+        if os.path.isabs(text) or "://" in text or "\\" in text or "\0" in text:
+            raise fail("E207", f"`{text}` is not a path from the folder of this file", path.where,
+                       "imports take relative paths with /")  # fmt: skip
+        real = os.path.realpath(shown)
+        if not Path(real).is_relative_to(self.root):
+            raise fail("E207", f"`{text}` lies outside the folder of this spec", path.where,
+                       "imports stay within the folder of the file that is read first")  # fmt: skip
+        return real
+
+    def _cycle(self, steps: tuple, real: str, path) -> SpecError:
+        words = [os.path.basename(file) for file in (*(file for file, _ in steps), real)]
+        notes = [(f"{os.path.basename(file)} is imported here", place.where) for file, place in steps[1:]]
+        if len(words) == 2:
+            text = f"{words[0]} imports itself"
+        else:
+            text = f"{words[0]} imports {words[1]}" + "".join(f", which imports {word}" for word in words[2:])
+        return fail("E207", text, path.where, "put what both need into a third file", notes)
 
     def _near(self, shown: str, text: str) -> str:
         try:
@@ -87,10 +115,10 @@ class _Loader:
     def _take(self, spec: syntax.Spec, imported: syntax.Spec, path, name):
         word = name.value
         if word in spec.blocks:
-            raise error("E206", f"{word} is defined here and imported from {path.value}", name.where,
+            raise fail("E206", f"{word} is defined here and imported from {path.value}", name.where,
                         "rename one of them", [("defined here", spec.blocks[word].entry.where)])  # fmt: skip
         if word in spec.resolved:
-            raise error("E206", f"{word} is imported twice", name.where)
+            raise fail("E206", f"{word} is imported twice", name.where, "each name comes from one file")
         if word in imported.blocks:
             spec.resolved[word] = imported.blocks[word]
         elif word == imported.name and imported.body:
@@ -99,7 +127,6 @@ class _Loader:
             known = [*imported.blocks, *([imported.name] if imported.body else [])]
             near = closest(word, known)
             help = f"did you mean `{near}`? " if near else ""
-            raise error("E208", f"{path.value} has no block `{word}`", name.where, f"{help}It has {', '.join(known) or 'none'}")
-
-
-__all__ = ["SpecError", "spec_of_bytes", "spec_of_file", "spec_of_text"]
+            raise fail(
+                "E208", f"{path.value} has no block `{word}`", name.where, f"{help}It has {', '.join(known) or 'none'}"
+            )

@@ -7,13 +7,38 @@ import re
 
 KEYWORDS = ("from", "when", "repeat", "name", "shape", "tie", "freeze", "checkpoint", "shortcut", "merge")
 CONTAINERS = ("Sequential", "Residual", "Parallel")
-SPEC_KEYS = ("netcalc", "name", "about", "imports", "args", "variants", "input", "inputs", "layers", "outputs", "blocks", "loss", "expect")
+SPEC_KEYS = (
+    "netcalc",
+    "name",
+    "about",
+    "imports",
+    "args",
+    "variants",
+    "input",
+    "inputs",
+    "layers",
+    "outputs",
+    "blocks",
+    "loss",
+    "expect",
+)
 BLOCK_KEYS = ("about", "args", "input", "inputs", "layers", "outputs")
 EXPECT_KEYS = ("params", "trainable", "macs", "flops", "output", "at")
 DTYPES = (
     "float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool",
 )  # fmt: skip
-DTYPE_BYTES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "int64": 8, "int32": 4, "int16": 2, "int8": 1, "uint8": 1, "bool": 1}
+DTYPE_BYTES = {
+    "float64": 8,
+    "float32": 4,
+    "float16": 2,
+    "bfloat16": 2,
+    "int64": 8,
+    "int32": 4,
+    "int16": 2,
+    "int8": 1,
+    "uint8": 1,
+    "bool": 1,
+}
 
 TYPE = re.compile(r"[A-Z][A-Za-z0-9_]*\Z")
 NAME = re.compile(r"[a-z_][A-Za-z0-9_]*\Z")
@@ -27,9 +52,12 @@ MODULE_ATTRIBUTES = frozenset(
     register_forward_hook register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
     register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module register_parameter
     register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory
-    state_dict to to_empty train training type xpu zero_grad""".split()
+    state_dict to to_empty train training type xpu zero_grad""".split()  # noqa: SIM905
 )
 RESERVED = frozenset(("i", "input", "prev", *KEYWORDS))
+
+
+MAX_NAME = 100  # characters
 
 
 def starts_small(text: str) -> bool:
@@ -42,14 +70,24 @@ def is_type(text) -> bool:
 
 def wrong_name(text: str) -> tuple[str, str, str | None] | None:
     """(code, message, help) where a text cannot be the name of a layer, else None."""
+    if len(text) > MAX_NAME:
+        return "E221", f"a name has at most {MAX_NAME} characters", None
     if text in YAML_WORDS:
-        return "E221", f"`{text}` cannot be a name: other YAML readers take it for true, false or null", f"try `{text}_`"
+        return (
+            "E221",
+            f"`{text}` cannot be a name: other YAML readers take it for true, false or null",
+            f"try `{text}_`",
+        )
     if text in RESERVED:
         return "E221", f"`{text}` cannot be a name: it is a word of the language", f"try `{text}_`"
     if not NAME.match(text):
         fixed = re.sub(r"\W", "_", text)
         fixed = fixed if NAME.match(fixed) else f"layer_{fixed}" if fixed.strip("_") else "layer"
-        return "E221", f"`{text}` is not a name: use letters, digits and _", f"`{fixed}` would do; a dot is made by a group inside a group"
+        return (
+            "E221",
+            f"`{text}` is not a name: use letters, digits and _",
+            f"`{fixed}` would do; a dot is made by a group inside a group",
+        )
     if keyword.iskeyword(text) or text in MODULE_ATTRIBUTES:
         return (
             "E222",

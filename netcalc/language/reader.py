@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import re
 
-from ..errors import Diagnostic, Source, SpecError, Where
+from ..errors import Source, SpecError, Where, fail
 
 MAX_BYTES = 1_000_000
-MAX_ENTRIES = 10_000  # added by aliases
+MAX_ENTRIES = 100_000
+MAX_ALIASED = 10_000  # entries added by aliases
 MAX_DEPTH = 64
 
 
 class Entry:
     """A piece of YAML. `value` is a str, None (nothing written), a list of entries, or a list of (key, value) pairs."""
 
-    __slots__ = ("cache", "column", "kind", "line", "quoted", "size", "source", "value", "width")
+    __slots__ = ("cache", "column", "height", "kind", "line", "quoted", "size", "source", "value", "width")
 
     def __init__(self, kind: str, value, source: Source, line: int, column: int, width: int, quoted=False):
         self.kind, self.value, self.source = kind, value, source  # kind: "text", "null", "list" or "map"
         self.line, self.column, self.width, self.quoted = line, column, width, quoted
         self.size = 1  # entries below and including this one, aliases expanded
+        self.height = 0  # levels of lists and maps in it, itself included
         self.cache = None  # the parsed expression, kept by `expressions`
 
     @property
@@ -42,19 +44,15 @@ class Entry:
         return next((value for name, value in self.value if name.value == key), None) if self.kind == "map" else None
 
 
-def error(code: str, text: str, where: Where | None, help: str | None = None, notes=()) -> SpecError:
-    return SpecError(Diagnostic(code, text, where, help=help, notes=tuple(notes)))
-
-
 def read_text(data: bytes, name: str, folder: str = ".") -> Source:
     """The source of raw bytes: UTF-8, at most 1 MB, with or without a byte order mark."""
     if len(data) > MAX_BYTES:
-        raise error("E109", f"{name} is larger than 1 MB: that is not a spec", None)
+        raise fail("E109", f"{name} is larger than 1 MB: that is not a spec", None)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         line = data.count(b"\n", 0, problem.start) + 1
-        raise error("E110", f"{name} is not UTF-8 text (line {line})", None, "save the file as UTF-8") from None
+        raise fail("E110", f"{name} is not UTF-8 text (line {line})", None, "save the file as UTF-8") from None
     return Source(name, text, folder)
 
 
@@ -77,113 +75,136 @@ class _Builder:
         self.anchors: dict[str, Entry] = {}
         self.open_anchors: set[str] = set()
         self.aliased = 0
+        self.stack: list[Entry] = []
+        self.keys: list[Entry | None] = []  # per open map: the key that waits for its value
+        self.seen: list[dict[str, Entry]] = []  # per open map: its keys
+        self.names: list[str | None] = []  # per open map or list: its anchor
+        self.documents = 0
 
     def build(self, events) -> Entry:
-        stack: list[Entry] = []
-        keys: list = []  # per open map: the key that waits for its value, or None
-        names: list[str | None] = []
         root = None
-        documents = 0
-        for event in events:
-            kind = type(event).__name__
-            if kind == "ScalarEvent":
-                entry = self._scalar(event)
-                if event.anchor:
-                    self.anchors[event.anchor] = entry
-            elif kind == "AliasEvent":
-                entry = self._alias(event)
-            elif kind in ("MappingStartEvent", "SequenceStartEvent"):
-                entry = self._open(event, kind, len(stack))
-                stack.append(entry)
-                keys.append(None)
-                names.append(event.anchor)
-                if event.anchor:
-                    self.open_anchors.add(event.anchor)
+        for number, event in enumerate(events):
+            if number > MAX_ENTRIES:
+                raise fail(
+                    "E109", f"{self.source.name} has more than {MAX_ENTRIES:,} entries: that is not a spec", None
+                )
+            entry = self._entry(event)
+            if entry is None:
                 continue
-            elif kind in ("MappingEndEvent", "SequenceEndEvent"):
-                entry = stack.pop()
-                keys.pop()
-                self._close(entry, event, names.pop())
-            elif kind == "DocumentStartEvent":
-                documents += 1
-                if documents > 1:
-                    raise error("E102", "a spec is one YAML document", _where(event, self.source), "remove the line ---")
-                continue
-            else:
-                continue
-            if not stack:
+            if not self.stack:
                 root = entry
-            elif stack[-1].kind == "list":
-                stack[-1].value.append(entry)
-            elif keys[-1] is None:
-                keys[-1] = self._key(entry, stack[-1])
+            elif self.stack[-1].kind == "list":
+                self.stack[-1].value.append(entry)
+            elif self.keys[-1] is None:
+                self.keys[-1] = self._key(entry)
             else:
-                stack[-1].value.append((keys[-1], entry))
-                keys[-1] = None
+                self.stack[-1].value.append((self.keys[-1], entry))
+                self.keys[-1] = None
         if root is None:
-            raise error("E200", "the file is empty", None, "start with `netcalc: 1`, `input: [...]` and `layers:`")
+            raise fail(
+                "E200",
+                "the file is empty",
+                Where(self.source, 1, 1),
+                "start with `netcalc: 1`, `input: [...]` and `layers:`",
+            )
         return root
+
+    def _entry(self, event) -> Entry | None:
+        """What an event completes, if anything."""
+        kind = type(event).__name__
+        if kind == "ScalarEvent":
+            entry = self._scalar(event)
+            if event.anchor:
+                self.anchors[event.anchor] = entry
+            return entry
+        if kind == "AliasEvent":
+            return self._alias(event)
+        if kind in ("MappingStartEvent", "SequenceStartEvent"):
+            self._open(event, kind)
+        elif kind in ("MappingEndEvent", "SequenceEndEvent"):
+            return self._close(event)
+        elif kind == "DocumentStartEvent":
+            self.documents += 1
+            if self.documents > 1:
+                raise fail("E102", "a spec is one YAML document", _where(event, self.source), "remove the line ---")
+        return None
 
     def _scalar(self, event) -> Entry:
         where = _where(event, self.source)
         self._no_tag(event, where)
         quoted = event.style in ("'", '"')
         value = event.value
-        kind = "null" if not quoted and value in ("", "~", "null") else "text"
+        kind = "null" if value in ("", "~", "null") else "text"  # quoted too: quotes never change the meaning
         width = event.end_mark.column - event.start_mark.column if event.start_mark.line == event.end_mark.line else 1
         if event.style in ("|", ">"):
             width = 1
-        return Entry(kind, value if kind == "text" else None, self.source, where.line, where.column, max(1, width), quoted)
+        return Entry(
+            kind, value if kind == "text" else None, self.source, where.line, where.column, max(1, width), quoted
+        )
 
-    def _open(self, event, kind: str, depth: int) -> Entry:
+    def _open(self, event, kind: str):
         where = _where(event, self.source)
         self._no_tag(event, where)
-        if depth >= MAX_DEPTH:
-            raise error("E106", f"this is nested more than {MAX_DEPTH} levels deep", where)
-        return Entry("map" if kind == "MappingStartEvent" else "list", [], self.source, where.line, where.column, 1)
+        self._check_depth(1, where)
+        self.stack.append(
+            Entry("map" if kind == "MappingStartEvent" else "list", [], self.source, where.line, where.column, 1)
+        )
+        self.keys.append(None)
+        self.seen.append({})
+        self.names.append(event.anchor)
+        if event.anchor:
+            self.open_anchors.add(event.anchor)
 
-    def _close(self, entry: Entry, event, anchor: str | None):
+    def _close(self, event) -> Entry:
+        entry, anchor = self.stack.pop(), self.names.pop()
+        self.keys.pop()
+        self.seen.pop()
         if event.end_mark.line + 1 == entry.line:
             entry.width = max(1, event.end_mark.column + 1 - entry.column)
-        if entry.kind == "list":
-            entry.size += sum(item.size for item in entry.value)
-        else:
-            entry.size += sum(1 + value.size for _, value in entry.value)
+        inside = entry.value if entry.kind == "list" else [value for _, value in entry.value]
+        entry.size += sum(item.size for item in inside) + (len(inside) if entry.kind == "map" else 0)
+        entry.height = 1 + max((item.height for item in inside), default=0)
         if anchor:
             self.open_anchors.discard(anchor)
             self.anchors[anchor] = entry
+        return entry
 
     def _alias(self, event) -> Entry:
         where = _where(event, self.source)
         target = self.anchors.get(event.anchor)
         if target is None or event.anchor in self.open_anchors:
             what = "contains itself" if event.anchor in self.open_anchors else "is not defined before this point"
-            raise error("E107", f"the anchor `{event.anchor}` {what}", where)
+            raise fail("E107", f"the anchor `{event.anchor}` {what}", where)
+        self._check_depth(target.height, where)
         self.aliased += target.size
-        if self.aliased > MAX_ENTRIES:
-            raise error("E107", f"this file grows to more than {MAX_ENTRIES:,} nodes through aliases", where,
+        if self.aliased > MAX_ALIASED:
+            raise fail("E107", f"this file grows to more than {MAX_ALIASED:,} nodes through aliases", where,
                         "define a block under `blocks:` and use it where it is needed")  # fmt: skip
         return target
 
-    def _key(self, entry: Entry, owner: Entry) -> Entry:
-        if entry.kind == "text" and entry.value == "<<" and not entry.quoted:
-            raise error("E105", "merge keys (<<) are not part of netcalc", entry.where,
+    def _check_depth(self, height: int, where: Where):
+        if len(self.stack) + height > MAX_DEPTH:
+            raise fail("E106", f"this is nested more than {MAX_DEPTH} levels deep", where)
+
+    def _key(self, entry: Entry) -> Entry:
+        if entry.value == "<<":
+            raise fail("E105", "merge keys (<<) are not part of netcalc", entry.where,
                         "define a block under `blocks:` and use it twice")  # fmt: skip
         if entry.kind != "text":
-            raise error("E104", "a key must be a word", entry.where)
-        first = next((key for key, _ in owner.value if key.value == entry.value), None)
-        if first is not None:
-            raise error("E103", f"`{entry.value}` is written twice here", entry.where,
+            raise fail("E104", "a key must be a word", entry.where)
+        first = self.seen[-1].setdefault(entry.value, entry)
+        if first is not entry:
+            raise fail("E103", f"`{entry.value}` is written twice here", entry.where,
                         "remove one of them; YAML would silently keep only the second",
                         [("first written here", first.where)])  # fmt: skip
         return entry
 
     def _no_tag(self, event, where: Where):
-        if event.tag and event.tag != "!":
+        if event.tag:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
             name = tag.lstrip("!")
             help = f"write {name}" if tag[1:2] != "!" and re.fullmatch(r"[A-Z]\w*", name) else "leave the tag out"
-            raise error("E108", f"the tag {tag} is not part of netcalc", where, help)
+            raise fail("E108", f"the tag {tag} is not part of netcalc", where, help)
 
 
 def _where(event, source: Source) -> Where:
@@ -195,22 +216,24 @@ def _explained(problem, source: Source) -> SpecError:
     """What libyaml found wrong, in words that help."""
     mark = getattr(problem, "problem_mark", None)
     if mark is None:  # a character that YAML does not allow
-        return error("E110", f"{source.name} is not a text file: it contains control characters", None)
+        return fail("E110", f"{source.name} is not a text file: it contains control characters", None)
     where = Where(source, mark.line + 1, mark.column + 1)
     line = source.line(where.line)
     char = line[mark.column : mark.column + 1]
     text = str(problem.problem or "")
     if char == "\t" or (not line[: mark.column].strip() and line.startswith("\t")):
-        return error("E101", "a tab cannot be used for indentation", Where(source, where.line, line.index("\t") + 1),
+        return fail("E101", "a tab cannot be used for indentation", Where(source, where.line, line.index("\t") + 1),
                      "use two spaces for each level")  # fmt: skip
     if "mapping values" in text:
-        return error("E100", "this is not valid YAML: mapping values are not allowed here", where, _colon_help(source, where))
+        return fail(
+            "E100", "this is not valid YAML: mapping values are not allowed here", where, _colon_help(source, where)
+        )
     if "did not find expected ',' or" in text:
         closing = "}" if "mapping" in str(problem.context or "") else "]"
-        return error("E100", f"this is not valid YAML: expected ',' or '{closing}', but got {_got(char)}", where,
+        return fail("E100", f"this is not valid YAML: expected ',' or '{closing}', but got {_got(char)}", where,
                      "inside { }, put an expression that contains [ ] or a comma in quotes, "
                      'for example {out_channels: "dims[0]"}')  # fmt: skip
-    return error("E100", f"this is not valid YAML: {text or problem}", where)
+    return fail("E100", f"this is not valid YAML: {text or problem}", where)
 
 
 def _got(char: str) -> str:

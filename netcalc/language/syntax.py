@@ -5,83 +5,11 @@ Structural errors (E2xx) are collected over the whole file, so that one run show
 
 from __future__ import annotations
 
-from ..errors import SpecError, closest
-from ..layers.base import REGISTRY
+from ..errors import SpecError, closest, fail
 from . import names
-from .reader import Entry, error
-
-MAX_ERRORS = 20
-
-
-class Item:
-    """One line of a body: a layer or a group, with its wiring."""
-
-    __slots__ = ("arguments", "body", "entry", "keywords", "main", "merge", "name", "name_entry", "shortcut", "type", "type_entry")
-
-    def __init__(self, entry: Entry):
-        self.entry = entry
-        self.type: str | None = None  # the kind of layer; None for a group
-        self.type_entry: Entry = entry
-        self.name: str | None = None
-        self.name_entry: Entry | None = None
-        self.arguments: list[tuple[Entry, Entry]] = []
-        self.main: Entry | None = None
-        self.body: list[Item] | None = None
-        self.keywords: dict[str, Entry] = {}
-        self.shortcut: list[Item] | None = None
-        self.merge: Item | None = None
-
-    @property
-    def head(self) -> Entry:
-        """Where messages about the whole item point."""
-        return self.type_entry if self.type else self.name_entry or self.entry
-
-
-class Block:
-    """A block, or a whole file used as one: arguments, input patterns and a body."""
-
-    __slots__ = ("args", "body", "entry", "file", "inputs", "name", "outputs", "single")
-
-    def __init__(self, name: str, entry: Entry):
-        self.name, self.entry = name, entry
-        self.args: dict[str, tuple[Entry, Entry]] = {}  # name -> (key, default)
-        self.inputs: dict[str, Input] | None = None  # None: anything
-        self.single = True  # declared with `input:`
-        self.body: list[Item] = []
-        self.outputs: list[tuple[str | None, Entry]] | None = None
-        self.file: Spec | None = None
-
-
-class Input:
-    __slots__ = ("dtype", "entry", "name", "shape")
-
-    def __init__(self, name: str, entry: Entry, shape: list[Entry], dtype: str):
-        self.name, self.entry, self.shape, self.dtype = name, entry, shape, dtype
-
-
-class Variant:
-    __slots__ = ("args", "entry", "expect", "name")
-
-    def __init__(self, name: str, entry: Entry, args: dict[str, Entry], expect: Entry | None):
-        self.name, self.entry, self.args, self.expect = name, entry, args, expect
-
-
-class Spec(Block):
-    """A file. As a block it is its whole model."""
-
-    __slots__ = ("about", "blocks", "expect", "imports", "loss", "resolved", "source", "variants")
-
-    def __init__(self, entry: Entry):
-        super().__init__("Model", entry)
-        self.source = entry.source
-        self.file = self
-        self.about: Entry | None = None
-        self.imports: list[tuple[Entry, list[Entry]]] = []
-        self.variants: dict[str, Variant] = {}
-        self.blocks: dict[str, Block] = {}
-        self.loss: list[Item] | None = None
-        self.expect: Entry | None = None
-        self.resolved: dict[str, Block] = {}  # imported blocks, filled in by `files`
+from .items import BodyParser
+from .reader import Entry
+from .spec import Block, Input, Spec, Variant
 
 
 def parse(root: Entry) -> Spec:
@@ -89,20 +17,12 @@ def parse(root: Entry) -> Spec:
     return _Parser().spec(root)
 
 
-class _Parser:
-    def __init__(self):
-        self.problems: list = []
-
-    def report(self, code: str, text: str, entry: Entry, help: str | None = None, layer: str | None = None, notes=()):
-        if len(self.problems) < MAX_ERRORS:
-            [diagnostic] = error(code, text, entry.where, help, notes).diagnostics
-            self.problems.append(diagnostic._replace(layer=layer))
-
-    # -- the file
+class _Parser(BodyParser):
+    """The file around the bodies."""
 
     def spec(self, root: Entry) -> Spec:
         if root.kind != "map":
-            raise error("E200", "a spec is a mapping with the keys netcalc, input, layers, ...", root.where,
+            raise fail("E200", "a spec is a mapping with the keys netcalc, input, layers, ...", root.where,
                         "start with `netcalc: 1`")  # fmt: skip
         self._version(root)
         spec = Spec(root)
@@ -115,7 +35,9 @@ class _Parser:
         self._signature(spec, root)
         self._variants(spec, root.get("variants"))
         for key, value in self._map(root.get("blocks"), "blocks"):
-            if names.is_type(key.value):
+            if key.value in (*names.CONTAINERS, "Reuse"):
+                self.report("E221", f"`{key.value}` cannot be the name of a block: it is a word of the language", key)
+            elif names.is_type(key.value):
                 spec.blocks[key.value] = self._block(key, value, spec)
             else:
                 self.report("E220", f"`{key.value}` cannot be the name of a block: it starts with a capital letter", key,
@@ -129,13 +51,13 @@ class _Parser:
     def _version(self, root: Entry):
         version = root.get("netcalc")
         if version is None:
-            raise error("E202", "the first line must be `netcalc: 1`, the version of the language", root.where,
+            raise fail("E202", "the first line must be `netcalc: 1`, the version of the language", root.where,
                         "add `netcalc: 1` at the top")  # fmt: skip
         if version.value != "1":
             if version.kind == "text" and version.value.isdigit():
                 text = f"this file is written in version {version.value} of the language; this tool reads version 1"
-                raise error("E202", text, version.where, "upgrade netcalc, or write `netcalc: 1`")
-            raise error("E202", "the version of the language is `netcalc: 1`", version.where, "write `netcalc: 1`")
+                raise fail("E202", text, version.where, "upgrade netcalc, or write `netcalc: 1`")
+            raise fail("E202", "the version of the language is `netcalc: 1`", version.where, "write `netcalc: 1`")
 
     def _complete(self, spec: Spec, root: Entry):
         layers = root.get("layers")
@@ -149,7 +71,9 @@ class _Parser:
             if key.value not in known:
                 near = closest(key.value, known)
                 help = f"did you mean `{near}`? " if near else ""
-                self.report("E201", f"`{key.value}` is not a key of {what}", key, f"{help}The keys are {', '.join(known)}.")
+                self.report(
+                    "E201", f"`{key.value}` is not a key of {what}", key, f"{help}The keys are {', '.join(known)}."
+                )
 
     def _map(self, entry: Entry | None, what: str) -> list[tuple[Entry, Entry]]:
         if entry is None or entry.kind == "null":
@@ -237,7 +161,9 @@ class _Parser:
                 if dtype not in names.DTYPES:
                     near = closest(str(dtype), names.DTYPES)
                     help = f"did you mean {near}? " if near else ""
-                    self.report("E211", f"there is no dtype `{dtype}`", given, f"{help}The dtypes are {', '.join(names.DTYPES)}")
+                    self.report(
+                        "E211", f"there is no dtype `{dtype}`", given, f"{help}The dtypes are {', '.join(names.DTYPES)}"
+                    )
         if shape.kind != "list":
             self.report("E210", f"the input `{name}` needs a shape", entry, "for example [N, 3, 224, 224]")
             return Input(name, entry, [], "float32")
@@ -247,6 +173,9 @@ class _Parser:
         if entry is None or entry.kind == "null":
             return None
         if entry.kind == "map":
+            for key, _ in entry.value:
+                if wrong := names.wrong_name(key.value):
+                    self.report(wrong[0], wrong[1], key, wrong[2])
             return [(key.value, value) for key, value in entry.value]
         return [(None, item) for item in (entry.value if entry.kind == "list" else [entry])]
 
@@ -267,173 +196,3 @@ class _Parser:
             return
         items = entry.value if entry.kind == "list" else [entry]
         spec.loss = [item for item in map(self.item, items) if item is not None]
-
-    # -- bodies
-
-    def body(self, entry: Entry, what: str) -> list[Item]:
-        if entry.kind != "list" or not entry.value:
-            self.report("E210", f"`{what}` needs a list with at least one layer", entry, "start each layer with a dash")
-            return []
-        items = [item for item in map(self.item, entry.value) if item is not None]
-        seen: dict[str, Entry] = {}
-        for item in items:
-            if item.name is None or item.name_entry is None:
-                continue
-            first = seen.setdefault(item.name, item.name_entry)
-            if first is not item.name_entry and "when" not in item.keywords:
-                self.report("E223", f"the name `{item.name}` is used twice in this list", item.name_entry,
-                            f"choose another name; to use the same layer again write Reuse: {item.name}",
-                            notes=[("first used here", first.where)])  # fmt: skip
-        return items
-
-    def item(self, entry: Entry) -> Item | None:
-        item = Item(entry)
-        if entry.kind == "text":
-            return self._set_type(item, entry, None)
-        if entry.kind != "map":
-            what = "an empty line" if entry.kind == "null" else "a list"
-            self.report("E212", f"a layer is needed here, not {what}", entry, "write Type, Type: {arguments} or name: layer")
-            return None
-        types = [(k, v) for k, v in entry.value if names.TYPE.match(k.value)]
-        others = [(k, v) for k, v in entry.value if not names.TYPE.match(k.value) and k.value not in names.KEYWORDS]
-        item.keywords = {k.value: v for k, v in entry.value if k.value in names.KEYWORDS}
-        heads = types + others
-        if not heads:
-            self.report("E212", "there is no layer in this item, only keywords", entry, "write for example - Conv2d: {...}")
-            return None
-        if len(heads) > 1:
-            self._too_many_heads(types, others)
-            return None
-        key, value = heads[0]
-        done = self._set_type(item, key, value) if types else self._named(item, key, value)
-        if done is not None:
-            self._container_keywords(item)
-        return done
-
-    def _too_many_heads(self, types, others):
-        if types:
-            kind = types[0][0].value
-            for key, value in others:
-                near = closest(key.value, names.KEYWORDS)
-                if key.value in _arguments_of(kind):
-                    self.report("E214", f"`{key.value}` is an argument of {kind}; it goes inside its braces", key,
-                                f"- {kind}: {{{key.value}: ...}}")  # fmt: skip
-                elif near and value.kind != "map":
-                    self.report("E215", f"`{key.value}` is not a keyword", key, f"did you mean `{near}`?")
-                elif _is_layer(value):
-                    self.report("E213", f"two layers in one item: `{kind}` and `{key.value}`", key,
-                                "start the second one on its own line with a dash")  # fmt: skip
-                else:
-                    self.report("E215", f"`{key.value}` is neither a keyword nor an argument of {kind}", key,
-                                f"the keywords are {', '.join(names.KEYWORDS)}")  # fmt: skip
-            if len(types) > 1:
-                second = types[1][0]
-                self.report("E213", f"two layers in one item: `{kind}` and `{second.value}`", second,
-                            "start the second one on its own line with a dash")  # fmt: skip
-            return
-        first, (second, value) = others[0][0], others[1]
-        near = closest(second.value, names.KEYWORDS)
-        kind = _kind_of(others[0][1])
-        if kind and second.value in _arguments_of(kind):
-            self.report("E214", f"`{second.value}` is an argument of {kind}; it goes inside its braces", second,
-                        f"- {first.value}: {{{kind}: {{{second.value}: ...}}}}")  # fmt: skip
-        elif near and not _is_layer(value):
-            self.report("E215", f"`{second.value}` is not a keyword", second, f"did you mean `{near}`?")
-        else:
-            self.report("E213", f"two layers in one item: `{first.value}` and `{second.value}`", second,
-                        "start the second one on its own line with a dash")  # fmt: skip
-
-    def _named(self, item: Item, key: Entry, value: Entry) -> Item | None:
-        text = key.value
-        if value.kind == "map" and value.value and not any(names.TYPE.match(k.value) for k, _ in value.value):
-            if not any(k.value in names.KEYWORDS for k, _ in value.value) and (near := closest(text, REGISTRY)):
-                self._unknown_layer(key, near)
-                return None
-            self.report("E212", f"`{text}` needs a layer", value.value[0][0], f"- {text}: {{Type: {{...}}}}")
-            return None
-        if wrong := names.wrong_name(text):
-            self.report(wrong[0], wrong[1], key, wrong[2])
-            return None
-        item.name, item.name_entry = text, key
-        if value.kind == "list":
-            item.body = self.body(value, text)
-            return item
-        if value.kind == "text":
-            return self._set_type(item, value, None)
-        if value.kind == "null":
-            self.report("E212", f"`{text}` has no layer", key, f"- {text}: Type, or - {text}: {{Type: {{...}}}}")
-            return None
-        return self._named_map(item, value)
-
-    def _named_map(self, item: Item, value: Entry) -> Item | None:
-        types = [(k, v) for k, v in value.value if names.TYPE.match(k.value)]
-        if not types:
-            self.report("E212", f"`{item.name}` has no layer", value, f"- {item.name}: {{Type: {{...}}}}")
-            return None
-        kind = types[0][0].value
-        for key, _ in value.value:
-            if key.value in names.KEYWORDS:
-                self.report("E216", f"`{key.value}` goes beside the name `{item.name}`, not inside its braces", key,
-                            f"- {item.name}: {{{kind}: ...}}\n  {key.value}: ...")  # fmt: skip
-            elif not names.TYPE.match(key.value):
-                if key.value in _arguments_of(kind):
-                    text = f"`{key.value}` is an argument of {kind}; it goes inside the inner braces"
-                else:
-                    text = f"`{key.value}` does not belong here: arguments go inside the inner braces"
-                self.report("E214", text, key, f"- {item.name}: {{{kind}: {{..., {key.value}: ...}}}}", layer=item.name)
-            elif key.value != kind:
-                self.report("E213", f"two layers in one item: `{kind}` and `{key.value}`", key)
-        return self._set_type(item, *types[0])
-
-    def _set_type(self, item: Item, key: Entry, value: Entry | None) -> Item | None:
-        text = key.value
-        if not names.is_type(text):
-            self._unknown_layer(key, closest(text, [*REGISTRY, *names.CONTAINERS, "Reuse"]))
-            return None
-        item.type, item.type_entry = text, key
-        if text in names.CONTAINERS:
-            item.body = self.body(value, text) if value is not None else []
-            if value is None:
-                self.report("E210", f"{text} needs a list of layers", key, f"- {text}: [...]")
-            return item
-        if value is None or value.kind == "null":
-            return item
-        if value.kind == "map":
-            item.arguments = value.value
-        else:
-            item.main = value
-        return item
-
-    def _unknown_layer(self, key: Entry, near: str | None):
-        help = f"did you mean `{near}`?" if near else "`netcalc layers` lists all layers"
-        if names.starts_small(key.value):
-            help += " The name of a layer type starts with a capital letter."
-        self.report("E220", f"there is no layer `{key.value}`", key, help)
-
-    def _container_keywords(self, item: Item):
-        for word, kind in (("shortcut", "Residual"), ("merge", "Parallel")):
-            entry = item.keywords.get(word)
-            if entry is None:
-                continue
-            if item.type != kind:
-                self.report("E217", f"`{word}` belongs to {kind} only", entry)
-            elif word == "shortcut":
-                item.shortcut = self.body(entry, word)
-            else:
-                item.merge = self.item(entry)
-
-
-def _arguments_of(kind: str):
-    return REGISTRY[kind].args if kind in REGISTRY else ()
-
-
-def _kind_of(value: Entry) -> str | None:
-    if value.kind == "text":
-        return value.value if names.is_type(value.value) else None
-    if value.kind == "map":
-        return next((key.value for key, _ in value.value if names.TYPE.match(key.value)), None)
-    return None
-
-
-def _is_layer(value: Entry) -> bool:
-    return value.kind in ("list", "null") or _kind_of(value) is not None

@@ -65,6 +65,7 @@ class Operator(Layer):
     inputs = (1, None)
     accepts = "any"
     operator = True
+    same_dtype = 0
     least, most = 2, None
     sign = ""  # Python's operator
 

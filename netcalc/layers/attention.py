@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import isqrt
 
-from ..arith import divides, equal, prod, same_shape
+from ..arith import divides, equal, same_shape
 from .base import Layer, Work, arg, elements, layer, literal, need
 from .kinds import dim, flag, optional, probability, real
 
@@ -30,13 +30,26 @@ def sizes_agree(first: str, a, second: str, b, what: str, at: str | None = None)
     return need(equal(a, b), "E402", lambda: f"{first} has {what} {a}, but {second} has {b}", at)
 
 
+CAUSAL_ATTENTION = '''\
+def causal_attention(module, query, key, value):
+    """nn.MultiheadAttention in which a position looks only at itself and those before."""
+    length = query.shape[1 if module.batch_first else 0]
+    mask = nn.Transformer.generate_square_subsequent_mask(
+        length, device=query.device, dtype=query.dtype
+    )
+    return module(
+        query, key, value, attn_mask=mask, is_causal=True, need_weights=False
+    )[0]
+'''
+
+
 @layer("A B E, C D K, C D V -> A B E")
 class MultiheadAttention(Layer):
     """Scaled dot-product attention between learned projections. Agrees with torch.nn.MultiheadAttention on batched
     input, called with need_weights=False.
 
     One input is query, key and value (self-attention); with two, the second is key and value; three are query, key,
-    value. Other FLOPs: 6 per score and 1 per bias added (scale and softmax as for ScaledDotProductAttention).
+    value. Causal or not, the full score matrix is counted. Other FLOPs: 6 per score and 1 per bias added (scale and softmax as for ScaledDotProductAttention).
     """
 
     inputs = (1, 3)
@@ -50,6 +63,11 @@ class MultiheadAttention(Layer):
     kdim = arg(optional(dim), None, doc="features of the key; always inferred")
     vdim = arg(optional(dim), None, doc="features of the value; always inferred")
     batch_first = arg(flag, False, doc="input is [batch, time, features], not [time, batch, features]")
+    is_causal = arg(flag, False, doc="a position looks only at itself and those before; given to forward, as in torch")
+
+    @property
+    def helper_source(self):
+        return CAUSAL_ATTENTION if self.is_causal else None
 
     def three(self, inputs) -> tuple:
         """Query, key and value of one to three inputs."""
@@ -79,6 +97,10 @@ class MultiheadAttention(Layer):
         if len(inputs) > 2:
             yield sizes_agree("the key", key[batch], "the value", value[batch], "batch size")
             yield sizes_agree("the key", key[time], "the value", value[time], "length")
+        if self.is_causal:
+            yield sizes_agree("the query", query[time], "the key", key[time], "length", "is_causal")
+            for name in ("add_bias_kv", "add_zero_attn"):
+                yield need(not self.value(name), "E411", f"is_causal: true cannot be combined with {name}: true", name)
 
     def params(self, *inputs):
         query, key, value = self.three(inputs)
@@ -106,7 +128,10 @@ class MultiheadAttention(Layer):
         )
 
     def backward_macs(self, needed, trains, *shapes):
-        """Inside, everything flows; only the inputs' own gradients can be spared."""
+        """Where weights train everything flows inside, else what leads to an input that needs a gradient; and only the
+        inputs' own gradients can be spared."""
+        if not trains and not any(needed):
+            return 0
         inputs = shapes[:-1]
         query, key, value = self.three(inputs)
         n, t, s = self.sizes(inputs)
@@ -114,10 +139,9 @@ class MultiheadAttention(Layer):
         wanted = {1: (needed[0],) * 3, 2: (needed[0], needed[-1], needed[-1])}.get(len(inputs), needed)
         into = sum(p for p, want in zip(projections, wanted, strict=True) if want)
         out = n * t * query[-1] * query[-1]
-        scores = self.work(*shapes).macs - sum(projections) - out
-        if not trains and not any(needed):
-            return 0
-        return into + (sum(projections) + out) * trains + out + 2 * scores
+        product = (self.work(*shapes).macs - sum(projections) - out) // 2  # the scores, or the weighted sum
+        q, k, v = (True,) * 3 if trains else wanted
+        return into + (sum(projections) + out) * trains + out + product * (q + k + v + (q or k))
 
     def torch(self, *inputs):
         """kdim and vdim are written where they differ from embed_dim, for the weights depend on it."""
@@ -127,12 +151,15 @@ class MultiheadAttention(Layer):
             value = getattr(self, name)
             if name in ("kdim", "vdim"):
                 value = None if same_shape((found[name],), (found["embed_dim"],)) else found[name]
-            if name not in ("embed_dim", "num_heads") and value != self.args[name].default:
+            if name not in ("embed_dim", "num_heads", "is_causal") and value != self.args[name].default:
                 arguments.append(f"{name}={literal(value)}")
         return f"nn.MultiheadAttention({', '.join(arguments)})"
 
     def apply(self, module: str, names: list) -> str:
-        return f"{module}({', '.join(self.three(names))}, need_weights=False)[0]"
+        names = list(self.three(names))
+        if self.is_causal:
+            return f"causal_attention({', '.join([module, *names])})"
+        return f"{module}({', '.join(names)}, need_weights=False)[0]"
 
 
 @layer("N T E, N S K, N S V, ... -> N T O")
@@ -154,14 +181,32 @@ class ScaledDotProductAttention(Layer):
     scale = arg(optional(real), None, doc="factor of the scores; 1/sqrt(head size) if not given")
 
     helper_source = '''\
-def attention(query, key, value, mask=None, *, num_heads, num_kv_heads=None, is_causal=False, dropout_p=0.0, scale=None):
+def attention(
+    query,
+    key,
+    value,
+    mask=None,
+    *,
+    num_heads,
+    num_kv_heads=None,
+    is_causal=False,
+    dropout_p=0.0,
+    scale=None,
+):
     """Multi-head attention of [N, T, features]: split the heads, attend, merge them again."""
     num_kv_heads = num_kv_heads or num_heads
     query = query.unflatten(-1, (num_heads, -1)).transpose(1, 2)
     key = key.unflatten(-1, (num_kv_heads, -1)).transpose(1, 2)
     value = value.unflatten(-1, (num_kv_heads, -1)).transpose(1, 2)
     out = F.scaled_dot_product_attention(
-        query, key, value, mask, dropout_p, is_causal, scale=scale, enable_gqa=num_kv_heads != num_heads
+        query,
+        key,
+        value,
+        mask,
+        dropout_p,
+        is_causal,
+        scale=scale,
+        enable_gqa=num_kv_heads != num_heads,
     )
     return out.transpose(1, 2).flatten(2)
 '''
@@ -198,20 +243,23 @@ def attention(query, key, value, mask=None, *, num_heads, num_kv_heads=None, is_
                        "a mask is [query length, key length]; with one per sample, [batch, 1, query length, key length]")  # fmt: skip
 
     def shape(self, query, key, value, mask=None):
-        return (query[0], query[1], value[2] // self.kv_heads() * self.num_heads)
+        return (query[0], query[1], self.merged(value))
+
+    def merged(self, value):
+        """The features of all heads of the output together."""
+        return value[2] if self.num_kv_heads is None else value[2] // self.num_kv_heads * self.num_heads
 
     def work(self, query, key, value, *rest):
         """`rest` is a mask, if there is one, and the output."""
         per_score = 6 if len(rest) == 1 else 7
-        head_sizes = query[2] // self.num_heads + value[2] // self.kv_heads()
-        scores = prod(self.scores(query, key))
-        return Work(macs=scores * head_sizes, other=scores * per_score)
+        pairs = query[0] * query[1] * key[1]
+        return Work(macs=pairs * (query[2] + self.merged(value)), other=pairs * self.num_heads * per_score)
 
     def backward_macs(self, needed, trains, query, key, value, *rest):
         """Gradients of query and key cost as much as the scores, those of value and of the weights as the weighted sum."""
-        scores = prod(self.scores(query, key))
-        for_scores, for_sum = scores * (query[2] // self.num_heads), scores * (value[2] // self.kv_heads())
-        through = needed[0] or needed[1]
+        pairs = query[0] * query[1] * key[1]
+        for_scores, for_sum = pairs * query[2], pairs * self.merged(value)
+        through = needed[0] or needed[1] or any(needed[3:])
         return for_scores * (needed[0] + needed[1]) + for_sum * (needed[2] + through)
 
     def torch(self, *inputs):
@@ -243,7 +291,9 @@ class RotaryEmbedding(Layer):
 def rotary(x, head_dim, base=10000):
     """Rotary position embedding of [N, T, heads * head_dim], feature i of a head paired with i + head_dim // 2."""
     positions = torch.arange(x.shape[1], dtype=torch.float32, device=x.device)
-    powers = torch.arange(0, head_dim, 2, dtype=torch.float32, device=x.device) / head_dim
+    powers = (
+        torch.arange(0, head_dim, 2, dtype=torch.float32, device=x.device) / head_dim
+    )
     angles = torch.outer(positions, base**-powers).unsqueeze(1)  # [T, 1, head_dim // 2]
     cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
     a, b = x.unflatten(-1, (-1, head_dim)).chunk(2, dim=-1)

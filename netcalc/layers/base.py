@@ -71,6 +71,7 @@ class Layer:
         spatial     True where height and width mean positions (convolutions and poolings)
         operator    True where its main argument lists its operands (Add, Mul, ...)
         loss        True where it is a loss, fed with an implied target
+        same_dtype  the number of the input from which on all have one dtype; None where they may differ
         views       True where the output shares the storage of its input
         helper_source   the source of what torch lacks: the module class, or a function that `call` uses
     """
@@ -82,6 +83,7 @@ class Layer:
     inputs: object = 1
     accepts = "float"
     ndim = 1
+    same_dtype: int | None = None
     elementwise = spatial = operator = loss = views = False
     inplace = False
     helper_source: str | None = None
@@ -135,6 +137,10 @@ class Layer:
     def params(self, *inputs) -> dict:
         """Learnable tensors: {name: shape}, in the order of the torch module."""
         return {}
+
+    def idle_params(self, *inputs):
+        """How many of its parameters play no part in the work of any one sample or token."""
+        return 0
 
     def buffers(self, *inputs) -> dict:
         """Other tensors of the state_dict: {name: (shape, dtype)}."""
@@ -236,6 +242,8 @@ def literal(value) -> str:
         return "(" + ", ".join(map(literal, value)) + ("," if len(value) == 1 else "") + ")"
     if isinstance(value, Fraction):
         return repr(float(value))
+    if isinstance(value, str) and type(value).__repr__ is str.__repr__:
+        return f'"{value}"'
     return repr(value)
 
 

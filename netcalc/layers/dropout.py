@@ -75,7 +75,9 @@ class StochasticDepth(nn.Module):
             return x
         survival = 1 - self.p
         rows = x.shape[0] if self.mode == "row" else 1
-        mask = torch.empty([rows] + [1] * (x.ndim - 1), dtype=x.dtype, device=x.device).bernoulli_(survival)
+        mask = torch.empty(
+            [rows] + [1] * (x.ndim - 1), dtype=x.dtype, device=x.device
+        ).bernoulli_(survival)
         if survival > 0:
             mask = mask / survival
         return x * mask

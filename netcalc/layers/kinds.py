@@ -25,10 +25,11 @@ class Kind:
     """What an argument accepts. `convert(value, ndim)` returns the value to keep or raises ArgumentError."""
 
     words: tuple = ()  # words it takes literally
+    raw = False  # whether it takes all text literally, as a notation of its own
 
-    def __init__(self, text: str, convert, words: tuple = (), schema: dict | None = None):
+    def __init__(self, text: str, convert, words: tuple = (), schema: dict | None = None, raw: bool = False):
         self.text, self.convert, self.words = text, convert, tuple(words)
-        self.schema = schema or {}
+        self.schema, self.raw = schema or {}, raw
 
     def __str__(self):
         return self.text

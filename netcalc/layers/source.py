@@ -6,15 +6,16 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
-from ..arith import ceil_div, less, maximum, names_of, prod
+from ..arith import ceil_div, equal, less, maximum, names_of, prod
 from .base import Layer, arg, layer, literal, need
 from .kinds import ArgumentError, Kind, flag, integer, list_of, natural, shown, word
 
 FLOATS = ("float32", "float64", "float16", "bfloat16")
 DTYPES = (*FLOATS, "int64", "int32", "int16", "int8", "uint8", "bool")
-FORMS = ("zeros", "ones", "normal(std)", "uniform(a, b)", "arange", "eye", "causal_mask", "sinusoidal")
+FORMS = ("zeros", "ones", "normal(std)", "uniform(a, b)", "arange", "eye", "causal_mask", "sinusoidal", "relative_position(h, w)")
 #: the words of `init`, with the number of values in parentheses that each takes
-VALUES = {"zeros": 0, "ones": 0, "normal": 1, "uniform": 2, "arange": 0, "eye": 0, "causal_mask": 0, "sinusoidal": 0}
+VALUES = {"zeros": 0, "ones": 0, "normal": 1, "uniform": 2, "arange": 0, "eye": 0, "causal_mask": 0, "sinusoidal": 0,
+          "relative_position": 2}  # fmt: skip
 
 
 class Init(NamedTuple):
@@ -97,6 +98,23 @@ def _sinusoidal(values, shape, dtype):
     return f"torch.stack([f({angle}) for f in (torch.sin, torch.cos)], dim=-1).flatten(1){shaped}{kind}"
 
 
+def _relative_position(values, shape, dtype):
+    """The row of a table of biases for each pair of places of a window (Liu et al.: Swin Transformer, 2021)."""
+    shaped = "" if len(shape) == 1 else f".reshape({_sizes(shape)})"
+    kind = "" if dtype == "int64" else f".to(torch.{dtype})"
+    return f"relative_position_index({int(values[0])}, {int(values[1])}){shaped}{kind}"
+
+
+RELATIVE_POSITION = '''\
+def relative_position_index(height, width):
+    """For each pair of places of a window, the number of their offset, as in Swin."""
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    y, x = y.flatten(), x.flatten()
+    rows = y[:, None] - y + height - 1
+    columns = x[:, None] - x + width - 1
+    return (rows * (2 * width - 1) + columns).flatten()
+'''
+
 _FILL = {
     "full": _full,
     "zeros": _made("zeros"),
@@ -107,6 +125,7 @@ _FILL = {
     "arange": _arange,
     "causal_mask": _causal_mask,
     "sinusoidal": _sinusoidal,
+    "relative_position": _relative_position,
 }
 
 
@@ -117,6 +136,10 @@ class Source(Layer):
     accepts = "any"
 
     sizes = arg(lengths, name="shape")
+
+    @property
+    def helper_source(self):
+        return RELATIVE_POSITION if self.init.word == "relative_position" else None
 
     def needs(self):
         free = sorted(names_of(self.sizes))
@@ -134,6 +157,12 @@ class Source(Layer):
         if start == "sinusoidal" and rank >= 2 and not free:
             yield need(self.sizes[-1] % 2 == 0 and prod(self.sizes[:-2]) == 1, "E411",
                        "init: sinusoidal needs a shape [positions, width] with an even width", "init")  # fmt: skip
+        if start == "relative_position" and not free:
+            height, width = self.init.values
+            whole = height >= 1 and width >= 1 and height % 1 == 0 and width % 1 == 0
+            yield need(whole and equal(prod(self.sizes), int(height * width) ** 2), "E411",
+                       lambda: f"init: relative_position({height:g}, {width:g}) has one number for each pair of {height * width:g} places, "
+                       f"not {prod(self.sizes)}", "init", "shape: [h*w*h*w]")  # fmt: skip
 
     def shape(self):
         return self.sizes
@@ -199,7 +228,9 @@ class Arange(Layer):
         return None
 
     def call(self, names):
+        """names: a variable on whose device it is to be, where it is not to be on the default one."""
         from_zero = type(self.start) is int and self.start == 0
         by_one = type(self.step) is int and self.step == 1
         ends = [self.end] if from_zero and by_one else [self.start, self.end]
-        return f"torch.arange({', '.join(map(literal, ends if by_one else [*ends, self.step]))})"
+        device = f", device={names[0]}.device" if names else ""
+        return f"torch.arange({', '.join(map(literal, ends if by_one else [*ends, self.step]))}{device})"

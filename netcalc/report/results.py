@@ -48,7 +48,9 @@ class Result:
 
         return pandas.DataFrame(self.rows)
 
-    def format(self, format: str = "table", depth: int | None = None, expand: bool = False, width: int | None = None) -> str:
+    def format(
+        self, format: str = "table", depth: int | None = None, expand: bool = False, width: int | None = None
+    ) -> str:
         """The result in one of `table.FORMATS`."""
         if format == "json":
             import json
@@ -68,7 +70,10 @@ class Result:
     def _title(self) -> list[str]:
         graph = self.graph
         name = graph.spec.name + (f" ({graph.variant})" if graph.variant else "")
-        given = ", ".join(f"{n} {tables.shape(v.shape)}{'' if v.dtype == 'float32' else ' ' + v.dtype}" for n, v in graph.inputs.items())
+        given = ", ".join(
+            f"{n} {tables.shape(v.shape)}{'' if v.dtype == 'float32' else ' ' + v.dtype}"
+            for n, v in graph.inputs.items()
+        )
         return [f"{name}: {given}"]
 
     def _free(self, *numbers) -> list[str]:
@@ -76,17 +81,28 @@ class Result:
         names = sorted(set().union(*(n.names() for n in numbers if isinstance(n, Formula)))) if numbers else []
         if not names:
             return []
-        return [f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} free: --set {names[0]}=... gives {'it' if len(names) == 1 else 'them'} a value"]
+        valid = [str(condition) for condition, _ in self.graph.conditions if set(condition.names()) & set(names)]
+        settings = " ".join(f"{name}=..." for name in names)
+        return [
+            f"Free: {', '.join(names)}; for numbers, --set {settings}",
+            *([f"Valid where {' and '.join(valid)}"] if valid else []),
+        ]
 
 
 def _cell(value):
+    """A shape as 64x3x7x7, named values as name=value."""
+    if isinstance(value, dict):
+        return " ".join(f"{name}={given}" for name, given in value.items())
     return "x".join(map(str, value)) if isinstance(value, list) else value
 
 
-def _folded_note(shown) -> list[str]:
-    if any(line.copies > 1 for line in shown):
-        return ["x5 marks five equal layers on one line; the numbers are for all of them (--expand shows each)."]
-    return []
+def _folded_note(shown, figures: str = ", with the numbers of all") -> list[str]:
+    """What the mark of a folded line means, by the first of them."""
+    mark = next((line.mark for line in shown if line.mark), None)
+    if mark is None:
+        return []
+    expand = " (--expand shows each)" if any(line.copies > 1 for line in shown) else ""
+    return [f"{mark}: {mark.removeprefix('x').strip()} equal ones in one line{figures}{expand}"]
 
 
 class Shapes(Result):
@@ -97,16 +113,21 @@ class Shapes(Result):
 
     def to_dict(self) -> dict:
         inputs = {name: dimensions(value.shape) for name, value in self.graph.inputs.items()}
-        named = [(name or ("output" if len(self.graph.outputs) == 1 else str(i)), v) for i, (name, v) in enumerate(self.graph.outputs)]
+        named = [
+            (name or ("output" if len(self.graph.outputs) == 1 else str(i)), v)
+            for i, (name, v) in enumerate(self.graph.outputs)
+        ]
         outputs = {name: dimensions(value.shape) for name, value in named}
         return {**self.head(), "inputs": inputs, "layers": self.rows, "outputs": outputs}
 
     def table(self, depth=None, expand=False) -> Table:
         shown = lines(self.graph, self.facts, depth, expand)
-        columns = [("Layer (type)", "left", False), ("Output Shape", "left", False)]
+        columns = [("Layer (type)", "left", 0), ("Output Shape", "left", 0)]
         rows = [[line.title, tables.shape(line.output)] for line in shown]
-        below = [f"Output {name + ' ' if name else ''}{tables.shape(value.shape)}" for name, value in self.graph.outputs]
-        return Table(columns, rows, None, self._title(), [*below, *_folded_note(shown)])
+        below = [
+            f"Output {name + ' ' if name else ''}{tables.shape(value.shape)}" for name, value in self.graph.outputs
+        ]
+        return Table(columns, rows, None, self._title(), [*below, *_folded_note(shown, "")])
 
 
 class Params(Result):
@@ -119,8 +140,23 @@ class Params(Result):
     @property
     def totals(self) -> dict:
         s = self.sum
-        numbers = {"params": s.params, "trainable": s.trainable, "frozen": s.frozen, "buffers": s.buffers, "bytes": s.bytes}
+        numbers = {
+            "params": s.params,
+            "trainable": s.trainable,
+            "frozen": s.frozen,
+            "buffers": s.buffers,
+            "bytes": s.bytes,
+        }
+        if self._has_idle():
+            numbers["active"] = self._active()
         return {name: exact(value) for name, value in numbers.items()}
+
+    def _active(self):
+        """The parameters that take part in the work of one token, where layers choose among theirs."""
+        return self.sum.params - total(row.idle for row in self.facts)
+
+    def _has_idle(self) -> bool:
+        return any(not isinstance(row.idle, int) or row.idle for row in self.facts)
 
     def row(self, row: Row) -> dict:
         known = not isinstance(self.sum.params, Formula) and not isinstance(row.params, Formula) and self.sum.params
@@ -140,8 +176,8 @@ class Params(Result):
     def table(self, depth=None, expand=False) -> Table:
         shown = lines(self.graph, self.facts, depth, expand)
         columns = [
-            ("Layer (type)", "left", False), ("Output Shape", "left", False), ("Weight", "right", True),
-            ("Bias", "right", True), ("Param #", "right", False), ("Share", "right", False),
+            ("Layer (type)", "left", 0), ("Output Shape", "left", 3), ("Weight", "right", 2),
+            ("Bias", "right", 1), ("Param #", "right", 0), ("Share", "right", 0),
         ]  # fmt: skip
         s = self.sum
         rows = [
@@ -155,10 +191,7 @@ class Params(Result):
 
     def _params(self, line) -> str:
         """The count, or why there is none: a layer used again, a tied weight."""
-        node = line.rows[0].node
-        if len(line.rows) == 1 and node.params and not isinstance(line.sum("params"), Formula) and not line.sum("params"):
-            return "(shared)" if node.original else "(tied)"
-        return number(line.sum("params"))
+        return f"({line.shared})" if line.shared else number(line.sum("params"))
 
     def _below(self) -> list[str]:
         s = self.sum
@@ -168,13 +201,19 @@ class Params(Result):
             ("Frozen params", s.frozen, None),
             ("Buffers (elements)", s.buffers, s.buffer_bytes),
         ]
+        if self._has_idle():
+            figures.insert(1, ("Active params", self._active(), None))
         texts = [f"{value:,}" if isinstance(value, int) else str(value) for _, value, _ in figures]
         width = max(map(len, texts))
         below = []
         for (label, value, size), text in zip(figures, texts, strict=True):
             known = size is not None and isinstance(size, int) and value
             below.append(f"{label + ':':<20}{text:>{width}}{f'  ({mebibytes(size)})' if known else ''}")
-        tied = [f"{row.node.key(name)} is {other.key(n)}" for row in self.facts for name, (other, n) in row.node.tied.items()]
+        tied = [
+            f"{row.node.key(name)} is {other.key(n)}"
+            for row in self.facts
+            for name, (other, n) in row.node.tied.items()
+        ]
         if tied and len(tied) < 4:
             below.append(f"Tied, counted once: {'; '.join(tied)}")
         return [*below, *self._free(s.params)]
@@ -198,7 +237,13 @@ class Flops(Result):
         return {**super().head(), "sizes": self.sizes}
 
     def row(self, row: Row) -> dict:
-        found = {"name": row.path, "type": row.type, "macs": exact(row.macs), "flops": exact(row.flops), "backward_flops": exact(row.backward_flops)}
+        found = {
+            "name": row.path,
+            "type": row.type,
+            "macs": exact(row.macs),
+            "flops": exact(row.flops),
+            "backward_flops": exact(row.backward_flops),
+        }
         if row.work.unmodelled:
             found["unmodelled"] = row.work.unmodelled
         return found
@@ -206,11 +251,13 @@ class Flops(Result):
     def table(self, depth=None, expand=False) -> Table:
         shown = lines(self.graph, self.facts, depth, expand)
         columns = [
-            ("Layer (type)", "left", False), ("Output Shape", "left", True), ("MACs", "right", False),
-            ("FLOPs", "right", False), ("Backward FLOPs", "right", False),
+            ("Layer (type)", "left", 0), ("Output Shape", "left", 1), ("MACs", "right", 0),
+            ("FLOPs", "right", 0), ("Backward FLOPs", "right", 2),
         ]  # fmt: skip
         names = ("macs", "flops", "backward_flops")
-        rows = [[line.title, tables.shape(line.output), *(self._figure(line, name) for name in names)] for line in shown]
+        rows = [
+            [line.title, tables.shape(line.output), *(self._figure(line, name) for name in names)] for line in shown
+        ]
         sums = ["Total", "", *(self._prefix() + number(self._sum(name)) for name in names)]
         return Table(columns, rows, sums, self._above(), [*self._below(), *_folded_note(shown)])
 
@@ -232,10 +279,14 @@ class Flops(Result):
         macs, flops = self._sum("macs"), self._sum("flops")
         below = []
         if isinstance(macs, int):
-            below.append(f"Total: {self._prefix()}{giga(macs)}MACs, {giga(flops)}FLOPs forward, {giga(self._sum('backward_flops'))}FLOPs backward")
+            below.append(
+                f"Total: {self._prefix()}{giga(macs)}MACs, {giga(flops)}FLOPs forward, {giga(self._sum('backward_flops'))}FLOPs backward"
+            )
         missing = {f"{row.path} ({row.type}): {row.work.unmodelled}" for row in self.facts if row.work.unmodelled}
         below += [f"Not modelled, so a lower bound: {text}" for text in sorted(missing)]
-        below.append("Backward: MACs of the gradients are exact; its other operations are an estimate (as many as forward).")
+        below.append(
+            "Backward: MACs of the gradients are exact; its other operations are an estimate (as many as forward)."
+        )
         return [*below, *self._free(macs, flops)]
 
 

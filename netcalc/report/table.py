@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from ..arith import Formula
 
 FORMATS = ("table", "markdown", "csv", "json", "latex", "html")
@@ -9,35 +11,60 @@ NOTHING = "--"
 
 
 class Table:
-    """Columns (heading, alignment, whether it may be dropped on a narrow screen), rows of text, a totals row, and lines
-    of text above and below."""
+    """Columns (heading, alignment, its turn to be dropped on a narrow screen or 0 for never), rows of text, a totals row,
+    and lines of text above and below."""
 
-    def __init__(self, columns: list[tuple[str, str, bool]], rows: list[list[str]], sums: list[str] | None, above: list[str], below: list[str]):
+    def __init__(
+        self,
+        columns: list[tuple[str, str, int]],
+        rows: list[list[str]],
+        sums: list[str] | None,
+        above: list[str],
+        below: list[str],
+    ):
         self.columns, self.rows, self.sums, self.above, self.below = columns, rows, sums, above, below
 
     def text(self, width: int | None = None) -> str:
-        """For a screen of `width` columns; nothing is dropped without one."""
-        chosen = list(range(len(self.columns)))
-        table = self._drawn(chosen)
-        for index in reversed(range(len(self.columns))):
-            if width is not None and len(table.split("\n", 1)[0]) > width and self.columns[index][2]:
-                chosen.remove(index)
-                table = self._drawn(chosen)
-        return "\n".join([*self.above, "", table, *([""] if self.below else []), *self.below])
+        """For a screen of `width` columns: what may be dropped is, in turn, then the names are cut at a dot.
 
-    def _drawn(self, chosen: list[int]) -> str:
-        heads = [self.columns[i][0] for i in chosen]
-        body = [[row[i] for i in chosen] for row in self.rows]
-        sums = [[self.sums[i] for i in chosen]] if self.sums else []
-        widths = [max(map(len, column)) for column in zip(heads, *body, *sums, strict=True)]
+        Nothing is left out without a width.
+        """
+        chosen, rows = list(range(len(self.columns))), self.rows
+        for index in sorted((i for i in chosen if self.columns[i][2]), key=lambda i: self.columns[i][2]):
+            if width is not None and self._width(chosen, rows) > width:
+                chosen = [i for i in chosen if i != index]
+        excess = self._width(chosen, rows) - width if width is not None else 0
+        if excess > 0:
+            names = _cut([row[0] for row in rows], max(len(row[0]) for row in rows) - excess)
+            cut = [[name, *row[1:]] for name, row in zip(names, rows, strict=True)]
+            rows = cut if self._width(chosen, cut) <= width else rows
+        dropped = [column[0] for i, column in enumerate(self.columns) if i not in chosen]
+        notes = [f"Left out, for a wider screen: {', '.join(dropped)}"] if dropped else []
+        below = _wrapped([*self.below, *notes], width)
+        return "\n".join(
+            [*_wrapped(self.above, width), "", self._drawn(chosen, rows), *([""] if below else []), *below]
+        )
+
+    def _width(self, chosen: list[int], rows: list[list[str]]) -> int:
+        return sum(self._widths(chosen, rows)) + 2 * (len(chosen) - 1)
+
+    def _widths(self, chosen: list[int], rows: list[list[str]]) -> list[int]:
+        sums = [self.sums] if self.sums else []
+        return [max(len(self.columns[i][0]), *(len(row[i]) for row in [*rows, *sums])) for i in chosen]
+
+    def _drawn(self, chosen: list[int], rows: list[list[str]]) -> str:
+        widths = self._widths(chosen, rows)
         rule = "  ".join("-" * width for width in widths)
 
         def drawn(cells):
-            padded = [c.ljust(w) if self.columns[i][1] == "left" else c.rjust(w) for c, w, i in zip(cells, widths, chosen, strict=True)]
+            padded = [
+                cells[i].ljust(width) if self.columns[i][1] == "left" else cells[i].rjust(width)
+                for i, width in zip(chosen, widths, strict=True)
+            ]
             return "  ".join(padded).rstrip()
 
-        lines = [drawn(heads).ljust(len(rule)), rule, *map(drawn, body)]
-        return "\n".join(lines + ([rule, drawn(sums[0])] if sums else []))
+        lines = [drawn([column[0] for column in self.columns]), rule, *map(drawn, rows)]
+        return "\n".join(lines + ([rule, drawn(self.sums)] if self.sums else []))
 
     def formatted(self, format: str) -> str:
         """Markdown, LaTeX or HTML."""
@@ -50,20 +77,38 @@ class Table:
         if format == "markdown":
             rows = [[cell.replace("|", "\\|").replace("*", "\\*") for cell in row] for row in rows]
         table = tabulate(rows, heads, tablefmt=kind, colalign=align, disable_numparse=True)
-        if format == "html":
-            return table
-        if format == "latex":
+        if format != "markdown":
             return table
         return "\n".join([*self.above, "", table, "", *self.below])
 
 
+def _wrapped(lines: list[str], width: int | None) -> list[str]:
+    if width is None:
+        return lines
+    return [part for line in lines for part in ([line] if len(line) <= width else textwrap.wrap(line, max(width, 20)))]
+
+
+def _cut(names: list[str], width: int) -> list[str]:
+    """Dotted names that keep within a width where they can: the front gives way to `...`, a whole part at a time."""
+    found = []
+    for name in names:
+        parts = name.split(" (", 1)[0].split(".")
+        for start in range(1, len(parts)):
+            if len(name) <= width:
+                break
+            name = "..." + name.removeprefix("...")[len(parts[start - 1]) + 1 :]
+        found.append(name)
+    return found
+
+
 def csv_text(rows: list[dict]) -> str:
-    """Rows with equal keys as comma-separated values, numbers unformatted."""
+    """Rows as comma-separated values, numbers unformatted. Columns are the keys of any row; a cell may be empty."""
     import csv
     import io
 
     out = io.StringIO()
-    writer = csv.DictWriter(out, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    writer = csv.DictWriter(out, fieldnames=columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue().rstrip("\n")

@@ -19,6 +19,12 @@ def cross_attention(module, x, memory):
     return module(x, memory, memory, need_weights=False)[0]
 
 
+def causal_attention(module, x):
+    length = x.shape[1 if module.batch_first else 0]
+    mask = torch.ones(length, length, dtype=torch.bool, device=x.device).triu(1)
+    return module(x, x, x, need_weights=False, attn_mask=mask, is_causal=True)[0]
+
+
 def full_attention(module, query, key, value):
     return module(query, key, value, need_weights=False)[0]
 
@@ -88,4 +94,6 @@ ROWS = [
     Row("RotaryEmbedding", {"head_dim": 6, "base": 1e4}, [(3, 1, 6)], lambda: llama_rotary(6)),
     Row("MultiheadAttention", {"num_heads": 12, "batch_first": True, "dropout": 0.2, "add_zero_attn": True}, [(2, 5, 12), (2, 7, 12)], lambda: nn.MultiheadAttention(12, 12, 0.2, add_zero_attn=True, batch_first=True), call=cross_attention),
     Row("ScaledDotProductAttention", {"num_heads": 32, "num_kv_heads": 8, "is_causal": True}, [(1, 33, 4096), (1, 33, 1024), (1, 33, 1024)], lambda: attention(32, 8, is_causal=True), macs=32 * 33 * 33 * 128 * 2),
+    Row("MultiheadAttention", {"num_heads": 4, "batch_first": True, "is_causal": True}, [(3, 7, 12)], lambda: nn.MultiheadAttention(12, 4, batch_first=True), call=causal_attention, macs=3 * (7 * 12 * 12 * 4 + 7 * 7 * 12 * 2)),
+    Row("MultiheadAttention", {"num_heads": 1, "is_causal": True, "bias": False}, [(7, 3, 5)], lambda: nn.MultiheadAttention(5, 1, bias=False), call=causal_attention),
 ]  # fmt: skip

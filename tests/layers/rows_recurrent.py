@@ -8,6 +8,11 @@ from torch import nn
 
 from tests.layers.table import Row
 
+
+def lstm(module, x, h, c):
+    return module(x, (h, c))
+
+
 ROWS = [
     Row("RNN", {"hidden_size": 20}, [(5, 3, 10)], lambda: nn.RNN(10, 20), macs=3 * 5 * 20 * (10 + 20)),
     Row("RNN", {"hidden_size": 6, "num_layers": 3, "nonlinearity": "relu", "bias": False, "batch_first": True}, [(4, 7, 5)], lambda: nn.RNN(5, 6, 3, "relu", False, True)),
@@ -33,4 +38,11 @@ ROWS = [
     Row("LSTMCell", {"hidden_size": 7, "bias": False}, [(2, 5)], lambda: nn.LSTMCell(5, 7, bias=False)),
     Row("GRU", {"hidden_size": 1024, "num_layers": 4, "batch_first": True, "dropout": 0.3}, [(3, 11, 80)], lambda: nn.GRU(80, 1024, 4, batch_first=True, dropout=0.3)),
     Row("LSTMCell", {"hidden_size": 1}, [(1, 1)], lambda: nn.LSTMCell(1, 1)),
+    Row("RNN", {"hidden_size": 6, "num_layers": 2}, [(4, 7, 5), (2, 7, 6)], lambda: nn.RNN(5, 6, 2)),
+    Row("GRU", {"hidden_size": 6, "num_layers": 2, "bidirectional": True, "batch_first": True}, [(3, 7, 5), (4, 3, 6)], lambda: nn.GRU(5, 6, 2, batch_first=True, bidirectional=True), macs=3 * 7 * 2 * 18 * ((5 + 6) + (12 + 6))),
+    Row("LSTM", {"hidden_size": 6, "num_layers": 3, "batch_first": True}, [(4, 7, 5), (3, 4, 6), (3, 4, 6)], lambda: nn.LSTM(5, 6, 3, batch_first=True), call=lstm),
+    Row("LSTM", {"hidden_size": 6, "proj_size": 4, "bidirectional": True}, [(9, 7, 5), (2, 7, 4), (2, 7, 6)], lambda: nn.LSTM(5, 6, proj_size=4, bidirectional=True), call=lstm, macs=9 * 7 * 2 * (24 * (5 + 4) + 6 * 4)),
+    Row("RNNCell", {"hidden_size": 7}, [(3, 5), (3, 7)], lambda: nn.RNNCell(5, 7)),
+    Row("GRUCell", {"hidden_size": 7, "bias": False}, [(3, 5), (3, 7)], lambda: nn.GRUCell(5, 7, bias=False), macs=3 * 21 * (5 + 7)),
+    Row("LSTMCell", {"hidden_size": 20}, [(3, 10), (3, 20), (3, 20)], lambda: nn.LSTMCell(10, 20), call=lstm),
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 
 import pytest
@@ -73,7 +74,7 @@ def test_row_agrees_with_torch(row):
 def test_emitted_code_agrees_with_torch(row):
     """The constructor, or the expression, that an exported model would contain does the same."""
     layer = built(row)
-    names = {"nn": nn, "F": F, "torch": torch, "self": SimpleNamespace(training=True)}
+    names = {"nn": nn, "F": F, "torch": torch, "math": math, "self": SimpleNamespace(training=True)}
     exec(layer.helper_source or "", names)
     module = layer.torch(*row.inputs)
     codes = []

@@ -1,0 +1,258 @@
+"""The whole file: imports, helpers, classes, and what runs when the file is run."""
+
+from __future__ import annotations
+
+import re
+
+from ..elaborate.environment import KindValue
+from ..errors import NetcalcError
+from ..facts import Totals, rows
+from ..graph import Graph, Node, Scope
+from . import helpers, naming
+from .classes import Names, NotParametric
+from .code import MAKE_DIVISIBLE, string
+from .main import main_lines
+from .plan import Plan
+from .symbols import Frame
+
+
+class Export:
+    """text: the source of the file. modules: for each layer of the graph (by id) that is a module there, its path."""
+
+    __slots__ = ("modules", "text")
+
+    def __init__(self, graph: Graph, given: dict, origin: str):
+        emitter = Emitter(graph, given, origin)
+        self.text = emitter.text()
+        self.modules = emitter.module_paths()
+
+
+def export(graph: Graph, given: dict | None = None, origin: str = "") -> Export:
+    """A PyTorch module that is the network of `graph`.
+
+    given: the arguments that were set. origin: how the spec is called in the docstring. Raises NetcalcError for what
+    cannot be written.
+    """
+    return Export(graph, given or {}, origin)
+
+
+class Emitter:
+    """Collects the classes of a file in the order in which they must stand."""
+
+    def __init__(self, graph: Graph, given: dict, origin: str):
+        self.graph, self.net_given, self.origin = graph, given, origin
+        if any(node.times != 1 for node in graph.nodes):
+            raise NetcalcError("error: the number of copies of a `repeat` is free\n  help: give it a value with --set")
+        self.frames: dict[int, Frame] = {}
+        self.imports: set[str] = set()
+        self.helpers: dict[str, str] = {}
+        self.plans: list[Plan] = []
+        self.by_scope: dict[int, Plan] = {}
+        self.groups: dict[tuple, Plan] = {}
+        self.class_names: set[str] = {*naming.USED, *naming.defined(helpers.of_graph(graph))}
+        self.root_frame = Frame(graph.root, self.frames)
+        self.blocks = self._blocks()
+
+    def text(self) -> str:
+        if self.graph.spec.name in self.class_names:
+            raise NetcalcError(f"error: export cannot call the class {self.graph.spec.name}: the file needs that name itself\n"
+                               "  help: give the spec another `name`")  # fmt: skip
+        self.reserved = {self.graph.spec.name}
+        model = self._model()
+        body = "\n\n\n".join("\n".join(plan.text) for plan in self.plans)
+        main = "\n".join(main_lines(self, model))
+        helpers = "\n\n\n".join(text.strip("\n") for text in self.helpers.values())
+        sections = [self._header(body + helpers + main), helpers, body, main]
+        return "\n\n\n".join(section for section in sections if section) + "\n"
+
+    def module_paths(self) -> dict[int, str]:
+        """Where each layer is in the module: its state_dict path, but for unnamed ones, whose number became a name."""
+        found: dict[int, str] = {}
+        self._find_paths(self.graph.root, self.plans[-1], "", found)
+        return found
+
+    def _find_paths(self, scope: Scope, plan: Plan, base: str, found: dict):
+        for member in scope.members:
+            if isinstance(member, Node):
+                inner = member.path[len(base) + 1 :] if base and member.path.startswith(base + ".") else member.path
+                attribute = plan.generated.get(inner, inner).removeprefix("self.")
+                within = base and (member.path.startswith(base + "."))
+                found[id(member)] = f"{base}.{attribute}" if within else attribute
+            elif member.kind == "block":
+                self._find_paths(member, self.plan(member), member.path, found)
+            else:
+                inner = next((p for (_, ids), p in self.groups.items() if id(member) in ids), None)
+                self._find_paths(member, inner or plan, member.path if inner else base, found)
+
+    # -- the file
+
+    def _header(self, code: str) -> str:
+        lines = [f'"""{self.summary()}"""', ""]
+        plain = sorted(line for line in self.imports if line.startswith(("from collections", "import argparse")))
+        plain = ["import math"] * ("math." in code) + plain
+        if plain:
+            lines += [*sorted(plain, key=lambda line: (line.split()[0] == "from", line)), ""]
+        lines += ["import torch", "from torch import nn"]
+        others = {line for line in self.imports if line.startswith("from torch")}
+        if re.search(r"\bF\.", code):
+            others.add("from torch.nn import functional as F")
+        lines += sorted(others)
+        return "\n".join(lines)
+
+    def summary(self) -> str:
+        """Where the file comes from and what it counts."""
+        table = rows(self.graph, {self.graph.batch: 1} if self.graph.batch else {})
+        totals = Totals(self.graph, table)
+        variant = f", variant {self.graph.variant}" if self.graph.variant else ""
+        macs = sum(row.macs for row in table) if all(isinstance(row.macs, int) for row in table) else None
+        counts = f"{totals.params:,} parameters" + (f", {macs:,} MACs for one sample" if macs else "")
+        name = safe(self.origin or self.graph.spec.name)
+        return f"{safe(self.graph.spec.name)}, written by netcalc from {name}{variant}.\n\n{counts}.\n"
+
+    def docstring(self, plan: Plan) -> list[str]:
+        if plan.kind != "model":
+            return []
+        return []
+
+    def helper(self, name: str, text: str):
+        self.helpers.setdefault(name, text)
+        if "F." in text:
+            self.imports.add("from torch.nn import functional as F")
+
+    def uses(self, text: str):
+        """Note what an expression needs in the file."""
+        if "make_divisible" in text:
+            self.helpers.setdefault("make_divisible", MAKE_DIVISIBLE)
+
+    def settled(self, block) -> bool:
+        """Whether conditions are settled: in the model itself, for its variant is chosen."""
+        return block is self.graph.spec
+
+    # -- blocks
+
+    def _blocks(self) -> dict[tuple, list[Scope]]:
+        found: dict[tuple, list[Scope]] = {}
+        for scope in _scopes(self.graph.root):
+            if scope.kind == "block":
+                found.setdefault(self._key(scope), []).append(scope)
+        return found
+
+    def _key(self, scope: Scope) -> tuple:
+        """Blocks with the same kinds of layer as arguments share a class."""
+        kinds = tuple((name, _kind_text(value)) for name, value in sorted(scope.env.values.items()) if _has_kind(value))
+        return id(scope.block), kinds
+
+    def plan(self, scope: Scope) -> Plan:
+        """The class of a block's instance, written when it is first asked for."""
+        plan = self.by_scope.get(id(scope))
+        if plan is None:
+            self._plan_block(self._key(scope))
+            plan = self.by_scope[id(scope)]
+        return plan
+
+    def _plan_block(self, key: tuple):
+        scopes = self.blocks[key]
+        try:
+            self._attempt(scopes, concrete=False)
+        except NotParametric:
+            alike: dict[str, list[Scope]] = {}
+            for scope in scopes:
+                shapes = [value.shape[1:] for value in scope.inputs.values()]
+                alike.setdefault(f"{shapes} {[(k, str(v)) for k, v in sorted(scope.args.items())]}", []).append(scope)
+            for group in alike.values():
+                self._attempt(group, concrete=True)
+
+    def _attempt(self, scopes: list[Scope], concrete: bool):
+        block = scopes[0].block
+        before = len(self.plans), set(self.class_names), dict(self.by_scope), dict(self.groups)
+        try:
+            plan = Plan(self, self._class_name(block.name), "block", block, block.body,
+                        [(self.frames[id(s)], s, None) for s in scopes], Names(block, concrete))  # fmt: skip
+        except NotParametric:
+            del self.plans[before[0] :]
+            self.class_names, self.by_scope, self.groups = before[1:]
+            raise
+        self.plans.append(plan)
+        self.by_scope.update((id(scope), plan) for scope in scopes)
+
+    def group_plan(self, item, entries, names: Names) -> Plan:
+        """The class of a group with wiring of its own."""
+        key = (id(item), tuple(id(e.member) for e in entries))
+        plan = self.groups.get(key)
+        if plan is None:
+            scopes = [(e.frame, e.member, e.index) for e in entries]
+            block = names.block
+            kind = scopes[0][1].kind
+            if kind == "copies" or (kind == "Parallel" and item.merge is None):
+                raise NetcalcError(f"error: export cannot write the {kind} `{item.name}`: leave its name out, or make a block of it")
+            wiring, items = (item, naming.inner(item)) if kind in ("Residual", "Parallel") else (None, item.body)
+            plan = Plan(self, self._class_name(_camel(item.name or "group")), "group", block, items, scopes, names, wiring)
+            self.plans.append(plan)
+            self.groups[key] = plan
+        return plan
+
+    def _model(self) -> Plan:
+        spec, root = self.graph.spec, self.graph.root
+        scopes = [(self.root_frame, root, None)]
+        self.class_names -= self.reserved
+        try:
+            plan = Plan(self, next(iter(self.reserved)), "model", spec, spec.body, scopes, Names(spec, False))
+        except NotParametric:
+            self.plans.clear()
+            self.by_scope.clear()
+            self.groups.clear()
+            plan = Plan(self, next(iter(self.reserved)), "model", spec, spec.body, scopes, Names(spec, True))
+        self.plans.append(plan)
+        self._ties(plan)
+        return plan
+
+    def _ties(self, plan: Plan):
+        """Tied parameters, at the end of the model's __init__."""
+        ties = [(n.key(name), other.key(o)) for n in self.graph.nodes if n.original is None for name, (other, o) in n.tied.items()]
+        if not ties:
+            return
+        at = next((k for k, line in enumerate(plan.text) if line.startswith("    def forward")), len(plan.text) + 1) - 1
+        plan.text[at:at] = [f"        {_attribute(mine)} = {_attribute(theirs)}" for mine, theirs in ties]
+
+    def _class_name(self, wanted: str) -> str:
+        name, number = wanted, 2
+        while name in self.class_names or name in getattr(self, "reserved", ()):
+            name = f"{wanted}{number}"
+            number += 1
+        self.class_names.add(name)
+        return name
+
+
+def _scopes(scope: Scope):
+    for member in scope.members:
+        if isinstance(member, Scope):
+            yield member
+            yield from _scopes(member)
+
+
+def _has_kind(value) -> bool:
+    return isinstance(value, KindValue) or isinstance(value, list) and any(map(_has_kind, value))
+
+
+def _kind_text(value) -> str:
+    if isinstance(value, list):
+        return str([_kind_text(item) for item in value])
+    return value.name if isinstance(value, KindValue) else str(value)
+
+
+def _attribute(key: str) -> str:
+    """A state_dict key as an attribute of the model."""
+    path, _, name = key.rpartition(".")
+    if not path:
+        return f"self.{name}"
+    return f"self.{path}.{name}" if naming.plain(path) else f"self.get_submodule({string(path)}).{name}"
+
+
+def _camel(name: str) -> str:
+    found = "".join(word[:1].upper() + word[1:] for word in re.split(r"[_\W]+", name) if word)
+    return found if found[:1].isalpha() else f"Group{found}"
+
+
+def safe(text: str) -> str:
+    """Free text for a docstring: one line that cannot end it."""
+    return re.sub(r"[^\w .,:()+/-]", " ", str(text)).strip()[:100]

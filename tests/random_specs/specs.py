@@ -1,0 +1,97 @@
+"""Whole random specs: their inputs, arguments, outputs and loss around the layers."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from .blocks import ACTIVATIONS
+from .builder import ARGUMENTS, Builder, Place
+from .grow import fill
+from .strategies import FLOAT, LOSSES, STRATEGIES
+from .text import Body
+
+
+def _inputs(b: Builder, kind: str) -> dict:
+    """Inputs by name, as the spec declares them."""
+    d = b.d
+    free = d.chance(40)
+    batch = "N" if d.chance(90) else 2
+    high, wide = ("H", "W") if free else (d.choice((6, 8, 9)), d.choice((8, 7)))
+    long = "T" if free else d.choice((5, 8))
+    width = d.choice((4, 6, 8, 12))
+    shapes = {
+        "image": [batch, d.choice((3, 4, 8)), high, wide],
+        "signal": [batch, d.choice((3, 4)), long],
+        "volume": [batch, 4, 4, d.choice((4, 5)), 6],
+        "sequence": [batch, long, width],
+        "vector": [batch, d.choice((6, 12, 16))],
+        "tokens": {"shape": [batch, long], "dtype": "int64"},
+    }
+    return {"x": shapes[kind]}
+
+
+def spec(draw, kind: str, most: int = 5) -> Builder:
+    """A random spec that starts from an input of a kind."""
+    b = Builder(draw)
+    d = b.d
+    declared = _inputs(b, kind)
+    for _ in range(d.int(0, 2)):
+        name = d.choice([n for n in ARGUMENTS if n not in b.spec["args"]])
+        b.spec["args"][name] = d.choice((4, 8, 12, 3))
+    if d.chance(25):
+        b.spec["args"]["Act"] = d.choice(ACTIVATIONS)
+    reads = None
+    if d.chance(15):
+        b.spec["inputs"] = {**declared, "other": d.choice(list(_inputs(b, d.choice(("vector", kind))).values()))}
+        reads = "x"
+    else:
+        b.spec["input"] = declared["x"]
+    place = Place(b.spec["layers"])
+    problem = b.looked(place, reads)
+    assert not problem, problem
+    if reads:
+        b.add(place, {"Identity": None, "from": reads})
+    if kind == "tokens":
+        arguments = STRATEGIES["Embedding"].arguments(b.at(place), place.shape)
+        b.add(place, b.named(place, {"Embedding": arguments}))
+    fill(b, place, d.int(2, most))
+    finish(b, place)
+    return b
+
+
+def finish(b: Builder, place: Place):
+    """Several outputs, a loss, or neither."""
+    d = b.at(place)
+    refs = sorted(ref for ref, value in place.refs.items() if value.dtype in FLOAT and value.shape)
+    way = d.int(0, 9)
+    if way == 0 and len(refs) > 1:
+        b.spec["outputs"] = refs[:2]
+    elif way == 1 and len(refs) > 1:
+        b.spec["outputs"] = {"main": refs[0], "aux": refs[-1]}
+    elif way < 5:
+        loss(b, place)
+
+
+def loss(b: Builder, place: Place, only: str | None = None):
+    """A loss of one input, after what makes it one number."""
+    d = b.at(place)
+    fitting = [n for n in LOSSES if STRATEGIES[n].fits(place.shape, place.value.dtype) and STRATEGIES[n].others is None]
+    kind = only or (d.choice(fitting) if fitting else None)
+    if kind is None or any(size == 0 for size in place.shape):
+        return
+    others = STRATEGIES[kind].others
+    refs = others(d, place.shape) if others else []
+    if refs is None:
+        return
+    wiring = {"from": ["prev", *refs]} if refs else {}
+    arguments = STRATEGIES[kind].arguments(d, place.shape)
+    b.spec["loss"] = Body([{kind: arguments or None, **wiring}])
+
+
+KINDS = ("image", "signal", "volume", "sequence", "vector", "tokens")
+
+
+@st.composite
+def specs(draw, *kinds: str, most: int = 5):
+    """Hypothesis' strategy for random specs: a Builder with the finished text."""
+    return spec(draw, kinds[draw(st.integers(0, len(kinds) - 1))] if kinds else draw(st.sampled_from(KINDS)), most)
