@@ -101,7 +101,7 @@ def ours(name: str) -> Ours:
     net = load(model)
     if size:
         path, variant = catalog.find(model)
-        text = path.read_text(encoding="utf-8").replace("3, 224, 224]", f"3, {size}, {size}]")
+        text = Path(path).read_text(encoding="utf-8").replace("3, 224, 224]", f"3, {size}, {size}]")
         net = load(text.replace("7, 7]", f"{int(size) // 32}, {int(size) // 32}]")).variant(variant)
     given = {free: value for free, value in SIZES.items() if free in net.graph.free}
     net = net.at(**given)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__))
 
@@ -30,17 +29,17 @@ def variants(name: str) -> list[str]:
     return re.findall(r"^  (\w+):", section.group(1), re.MULTILINE) if section else []
 
 
-def find(name: str) -> tuple[Path, str | None] | None:
+def find(name: str) -> tuple[str, str | None] | None:
     """The file of a shipped spec and the variant that is meant, None where there is none of that name."""
     wanted = name.replace("-", "_").replace(".", "_")
     if re.fullmatch(r"\w+", wanted) is None:
         return None
     path = os.path.join(folder(), f"{wanted}.yaml")
     if os.path.isfile(path):
-        return Path(path), None
+        return path, None
     for candidate in names():
         if wanted in variants(candidate):
-            return Path(folder(), f"{candidate}.yaml"), wanted
+            return os.path.join(folder(), f"{candidate}.yaml"), wanted
     return None
 
 

@@ -19,18 +19,15 @@ class Row:
     and tied ones left out. trainable: those of them that train. buffers: elements. Work is of one forward pass.
     """
 
-    __slots__ = ("_grads", "_work", "bias", "buffers", "node", "output", "sizes", "trainable", "weight")
+    __slots__ = ("_grads", "_sizes", "_work", "bias", "buffers", "node", "output", "trainable", "weight")
 
-    def __init__(self, node: Node, sizes: dict, grads: _Gradients):
-        self.node, self.sizes, self._grads = node, sizes, grads
-        self.output = self._sized(node.outputs[0])
+    def __init__(self, node: Node, sizes: _Sizes, grads: _Gradients):
+        self.node, self._sizes, self._grads = node, sizes, grads
+        self.output = sizes.of(node.outputs[0])
         self.weight = self.bias = self.buffers = self.trainable = 0
         self._work = None
-        if node.original is None:
+        if node.original is None and (node.params or node.buffers):
             self._count(node)
-
-    def _sized(self, value: Value) -> tuple:
-        return tuple(at(size, self.sizes) for size in value.shape) if self.sizes else value.shape
 
     def _count(self, node: Node):
         weight = bias = buffers = 0
@@ -66,9 +63,8 @@ class Row:
     @property
     def shapes(self) -> list:
         """The shapes of the inputs, then the output's (a list of shapes where there are several)."""
-        node = self.node
-        outputs = [self._sized(value) for value in node.outputs]
-        return [*map(self._sized, node.inputs), outputs if node.parts is not None else outputs[0]]
+        node, sized = self.node, self._sizes.of
+        return [*map(sized, node.inputs), self.output if node.parts is None else [*map(sized, node.outputs)]]
 
     @property
     def work(self):
@@ -102,6 +98,24 @@ class Row:
         return 2 * self.backward_macs + self.work.other if trains or any(needed) else 0
 
 
+class _Sizes:
+    """Shapes with values for free dimensions, worked out once for every tensor."""
+
+    __slots__ = ("known", "values")
+
+    def __init__(self, values: dict):
+        self.values = values
+        self.known: dict[int, tuple] = {}  # by the id of the tensor
+
+    def of(self, value: Value) -> tuple:
+        if not self.values:
+            return value.shape
+        found = self.known.get(id(value))
+        if found is None:
+            found = self.known[id(value)] = tuple([at(size, self.values) for size in value.shape])
+        return found
+
+
 class _Gradients:
     """Through which tensors a gradient flows: those made from something that trains."""
 
@@ -130,8 +144,8 @@ def _trained_parameter(value: Value) -> bool:
 
 def rows(graph: Graph, sizes: dict | None = None) -> list[Row]:
     """A row for every executed layer of the model, in order. `sizes` gives free dimensions a value."""
-    grads = _Gradients(graph)
-    return [Row(node, sizes or {}, grads) for node in graph.nodes]
+    grads, sizes = _Gradients(graph), _Sizes(sizes or {})
+    return [Row(node, sizes, grads) for node in graph.nodes]
 
 
 class Totals:
@@ -144,18 +158,11 @@ class Totals:
         self.trainable = total(row.trainable for row in table)
         self.frozen = self.params - self.trainable
         self.buffers = total(row.buffers for row in table)
-        self.bytes = total(
-            prod(shape) * DTYPE_BYTES[dtype] * node.times for shape, dtype, node in _own(graph, "parameter")
-        )
-        self.buffer_bytes = total(
-            prod(shape) * DTYPE_BYTES[dtype] * node.times for shape, dtype, node in _own(graph, "buffer")
-        )
-
-
-def _own(graph: Graph, wanted: str):
-    for _, shape, dtype, kind, node, name in graph.tensors():
-        if kind == wanted and name not in node.tied:
-            yield shape, dtype, node
+        sizes: dict[str, list] = {"parameter": [], "buffer": []}
+        for _, shape, dtype, kind, node, name in graph.tensors():
+            if name not in node.tied:
+                sizes[kind].append(prod(shape) * DTYPE_BYTES[dtype] * node.times)
+        self.bytes, self.buffer_bytes = total(sizes["parameter"]), total(sizes["buffer"])
 
 
 def total(numbers):

@@ -22,12 +22,13 @@ class Node:
     """One execution of one layer. `path` is its name in the state_dict."""
 
     __slots__ = (
-        "_buffers", "_params", "by", "frozen", "inputs", "item", "layer", "original", "outputs", "parts", "path", "scope",
-        "segment", "tied", "times", "type",
+        "buffers", "by", "frozen", "inputs", "item", "layer", "original", "outputs", "params", "parts", "path", "scope",
+        "segment", "shapes", "tied", "times", "type",
     )  # fmt: skip
 
     def __init__(self, path: str, layer, inputs: tuple, item, scope: Scope):
         self.path, self.layer, self.inputs, self.item, self.scope = path, layer, inputs, item, scope
+        self.shapes = tuple([value.shape for value in inputs])
         self.type: str = layer.type
         self.by = item  # the line of the spec that runs it: its own, or that of a Reuse
         self.outputs: tuple[Value, ...] = ()
@@ -37,24 +38,8 @@ class Node:
         self.frozen = scope.frozen
         self.segment = scope.segment  # the checkpointed stretch it belongs to, or None
         self.times = scope.times  # executions in one forward pass: more than one only for a free `repeat`
-        self._params = self._buffers = None
-
-    @property
-    def shapes(self) -> tuple:
-        return tuple(value.shape for value in self.inputs)
-
-    @property
-    def params(self) -> dict:
-        """Its own learnable tensors by name, tied ones included."""
-        if self._params is None:
-            self._params = self.layer.params(*self.shapes)
-        return self._params
-
-    @property
-    def buffers(self) -> dict:
-        if self._buffers is None:
-            self._buffers = self.layer.buffers(*self.shapes)
-        return self._buffers
+        self.params: dict[str, tuple] = {}  # its own learnable tensors by name, tied ones included
+        self.buffers: dict[str, tuple] = {}  # (shape, dtype) by name
 
     def key(self, name: str) -> str:
         """The state_dict key of one of its tensors."""

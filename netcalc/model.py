@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from fractions import Fraction
-from pathlib import Path
 
 from . import catalog, check, facts
 from .elaborate import elaborate
@@ -122,19 +121,18 @@ def load(source: str | os.PathLike) -> Net:
     text = os.fspath(source)
     if "\n" in text:
         return Net(files.spec_of_text(text))
-    path = Path(text)
-    if path.is_file() or "/" in text or os.sep in text or text.endswith((".yaml", ".yml")):
-        return Net(_read_file(path))
+    if os.path.isfile(text) or "/" in text or os.sep in text or text.endswith((".yaml", ".yml")):
+        return Net(_read_file(text))
     found = catalog.find(text)
     if found is None:
         near = closest(text, catalog.everything())
         help = f"did you mean {near}? " if near else ""
         raise NetcalcError(f"error: there is no file and no shipped spec `{text}`\n  help: {help}`netcalc models` lists the shipped ones")
     path, variant = found
-    return Net(files.spec_of_file(path, path.name), variant=variant)
+    return Net(files.spec_of_file(path, os.path.basename(path)), variant=variant)
 
 
-def _read_file(path: Path) -> Spec:
+def _read_file(path: str) -> Spec:
     try:
         return files.spec_of_file(path)
     except OSError as problem:

@@ -65,20 +65,26 @@ class Figure:
 
 
 PATCHED = "2 per MAC of patched functions, convolution bias, norms, activations, poolings, LSTM by a formula of its own"
-DISPATCH = "2 per MAC of the convolution and matrix operators that reach its dispatcher; nothing else"
+DISPATCH = "2 per MAC of the convolutions, matrix products and fused attention that it knows; nothing else"
 FIGURES = [
     Figure("torchinfo", "macs", "mult-adds", "weights and biases of leaf modules, once per sample, position or step"),
     Figure(
-        "thop", "macs", "MACs", "MACs of known modules, norms 4 per element; LSTM with bias and gates; no other bias"
+        "thop",
+        "macs",
+        "MACs",
+        "MACs of known modules, norms 2 or 4 per element, LSTM with bias and gates; no other bias",
     ),
     Figure(
-        "ptflops (pytorch)", "macs", "MACs", "MACs of known modules, bias, norms, activations, poolings, LSTM gates"
+        "ptflops (pytorch)",
+        "macs",
+        "MACs",
+        "MACs of known modules, bias, norms, activations, poolings, LSTM gates, MultiheadAttention",
     ),
     Figure("ptflops (aten)", "macs", "MACs", "MACs of convolution and matrix operators, and their bias"),
     Figure("fvcore", "macs", "FLOPs, 1 per MAC", "MACs of convolution and matrix operators; norms; no bias"),
-    Figure("calflops", "macs", "MACs", "MACs of patched functions; LSTM 0"),
+    Figure("calflops", "macs", "MACs", "MACs of patched functions; LSTM none"),
     Figure("calflops", "flops", "FLOPs", PATCHED),
-    Figure("DeepSpeed", "macs", "MACs", "MACs of patched functions; LSTM 0"),
+    Figure("DeepSpeed", "macs", "MACs", "MACs of patched functions; LSTM none"),
     Figure("DeepSpeed", "flops", "FLOPs", PATCHED),
     Figure("FlopCounterMode, meta, train", "flops", "FLOPs, 2 per MAC", DISPATCH),
     Figure("FlopCounterMode, CPU, train", "flops", "FLOPs, 2 per MAC", DISPATCH),
@@ -88,7 +94,7 @@ COUNTERS = list(dict.fromkeys(figure.counter for figure in FIGURES))
 
 
 def prepare(folder: Path) -> Path:
-    """The Python of an environment with the counters. One that cannot be installed is left out, and measured as failing."""
+    """The Python of an environment with the counters. One that cannot be installed will fail when it counts."""
     python = folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
     ready = folder / "ready"
     if ready.exists():

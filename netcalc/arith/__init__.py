@@ -61,7 +61,9 @@ def divides(divisor, number):
 
 def same_shape(a: tuple, b: tuple) -> bool:
     """Whether two shapes are known to be equal."""
-    return len(a) == len(b) and all(i is j or equal(i, j) is True for i, j in zip(a, b, strict=True))
+    if len(a) != len(b):
+        return False
+    return all([i is j or equal(i, j) is True for i, j in zip(a, b, strict=True)])
 
 
 def maximum(first, *rest):

@@ -7,6 +7,8 @@ from fractions import Fraction
 
 def at(value, values: dict):
     """`value` with its symbols replaced; numbers are themselves."""
+    if type(value) is int:
+        return value
     return value.at(values) if hasattr(value, "terms") or hasattr(value, "op") else value
 
 

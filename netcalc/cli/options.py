@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
-from pathlib import Path
 
 import click
 
@@ -141,21 +139,25 @@ def write(text: str, target: str | None) -> None:
     if target is None:
         click.echo(text)
         return
+    from pathlib import Path
+
     path = Path(os.path.realpath(target))
     existed = path.exists()
     try:
         if existed and not path.is_file():  # /dev/null, a pipe: written to, not replaced
             path.write_text(text + "\n", encoding="utf-8")
         else:
-            _replace(path, text + "\n", path.stat().st_mode & 0o777 if existed else 0o666 & ~_umask())
+            _replace(str(path), text + "\n", path.stat().st_mode & 0o777 if existed else 0o666 & ~_umask())
     except OSError as problem:
         raise NetcalcError(f"error: cannot write {target}: {problem.strerror or problem}") from None
     complain(f"note: {'replaced' if existed and path.is_file() else 'wrote'} {target}")
 
 
-def _replace(path: Path, text: str, mode: int) -> None:
+def _replace(path: str, text: str, mode: int) -> None:
     """Write beside the file, then take its place in one step."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    import tempfile  # takes as long as reading a spec, and few commands write
+
+    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=f".{os.path.basename(path)}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
@@ -174,9 +176,9 @@ def _umask() -> int:
 
 def screen_width() -> int | None:
     """The columns of the terminal; None where the output goes elsewhere and nothing needs to be left out."""
-    import shutil
-
     if "COLUMNS" in os.environ or sys.stdout.isatty():
+        import shutil
+
         return shutil.get_terminal_size().columns
     return None
 

@@ -7,7 +7,7 @@ from ..errors import SpecError, closest, fail
 from ..language import expressions, names
 from ..language.expressions import ExpressionError
 from ..language.reader import Entry
-from ..layers.base import REQUIRED, inferred_value
+from ..layers.base import inferred_value
 from ..layers.kinds import ArgumentError, Word, flag, shown
 from .environment import Env, KindValue, env_value, evaluate, located, parsed, shown_value
 
@@ -30,10 +30,11 @@ def _is_literal(entry: Entry) -> bool:
     return entry.kind == "text" and (entry.value.isdigit() or entry.value in ("true", "false"))
 
 
-def bound(item, cls, env: Env, extra: dict, shapes: tuple):
-    """The layer of an item. `extra` are arguments that come with a kind of layer."""
+def bound(item, cls, env: Env, extra: dict, shapes: tuple, layers: dict):
+    """The layer of an item. extra: arguments that come with a kind of layer. layers: those made before, which serve for
+    equal arguments."""
     given = dict(extra)
-    inferred = {name: declared.infer for name, declared in cls.args.items() if declared.infer is not None}
+    inferred = cls.inferences
 
     def lookup(name):
         if name in inferred and not env.has(name):
@@ -59,7 +60,7 @@ def bound(item, cls, env: Env, extra: dict, shapes: tuple):
         given[name] = argument_value(item.main, name, cls, env, lookup)
     _check_complete(given, item, cls)
     try:
-        layer = cls(given)
+        layer = _known_or_new(cls, given, layers)
     except ArgumentError as problem:
         raise _wrong_value(problem, given, places, item, cls) from None
     if inferred.keys() & given.keys():
@@ -67,6 +68,22 @@ def bound(item, cls, env: Env, extra: dict, shapes: tuple):
             if name in given:
                 _check_inferred(name, getattr(layer, name), actual, shapes, places.get(name, item.head))
     return layer
+
+
+def _known_or_new(cls, given: dict, layers: dict):
+    key = (cls, tuple(given), tuple([_key(value) for value in given.values()]))
+    try:
+        layer = layers.get(key)
+    except TypeError:  # values that are arrays cannot be looked up
+        return cls(given)
+    if layer is None:
+        layer = layers[key] = cls(given)
+    return layer
+
+
+def _key(value):
+    """A value that can be looked up, and that distinguishes true from 1."""
+    return tuple([_key(item) for item in value]) if type(value) is list else (type(value), value)
 
 
 def _check_known(name: str, key: Entry, item, cls):
@@ -135,13 +152,9 @@ def _unknown_word(entry: Entry, name: str, kind) -> SpecError:
 
 
 def _check_complete(given: dict, item, cls):
-    missing = [
-        name
-        for name, declared in cls.args.items()
-        if declared.default is REQUIRED and declared.infer is None and name not in given
-    ]
+    required = [name for name, declared in cls.args.items() if declared.required]
+    missing = [name for name in required if name not in given]
     if missing:
-        required = [name for name, declared in cls.args.items() if declared.required]
         pattern = ", ".join(f"{name}: ..." for name in required)
         what = " and ".join(f"`{name}`" for name in missing)
         raise fail("E235", f"{cls.type} needs {what}", item.head.where, f"{cls.type}: {{{pattern}}}")

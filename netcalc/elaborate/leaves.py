@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from ..arith import Formula, names_of, same_shape
 from ..errors import SpecError, fail
 from ..graph import Node, Scope, Value
@@ -45,7 +47,8 @@ def joined(walk, kind: str, inputs: tuple, item, scope: Scope, path: str) -> Nod
     """A layer that the wiring itself adds (the sum of a Residual)."""
     cls = REGISTRY[kind]
     _check_dtypes(item, cls, inputs)
-    return _node(walk, cls({}), inputs, item, scope, path)
+    layer = walk.static.setdefault(cls, cls({}))
+    return _node(walk, layer, inputs, item, scope, path)
 
 
 def again(walk, node: Node, inputs: tuple, here: Scope) -> Node:
@@ -69,32 +72,48 @@ def _layer(walk, item, cls, given, env, shapes):
     layer = walk.static.get(key)
     if layer is not None:
         return layer
-    layer = bound(item, cls, env, given, shapes)
+    layer = bound(item, cls, env, given, shapes, walk.layers)
     if not given and is_static(item, cls, env):
         walk.static[key] = layer
     return layer
 
 
 def _node(walk, layer, inputs: tuple, item, scope: Scope, path: str) -> Node:
-    shapes = tuple(value.shape for value in inputs)
-    _check_needs(walk, layer, inputs, shapes, item)
     node = Node(path, layer, inputs, item, scope)
-    shape = layer.shape(*shapes)
-    parts = layer.parts(*shapes)
-    dtype = layer.dtype(*(value.dtype for value in inputs))
+    shape, parts, node.params, node.buffers = _ruled(walk, layer, inputs, node.shapes, item)
+    dtype = layer.dtype(*[value.dtype for value in inputs])
     if parts is None:
-        _check_sizes(shape, item)
         node.outputs = (Value(shape, dtype, node),)
     else:
         dtypes = dtype if isinstance(dtype, (list, tuple)) else [dtype] * len(parts)
         node.parts = tuple(parts)
         node.outputs = tuple(Value(s, d, node, i) for i, (s, d) in enumerate(zip(shape, dtypes, strict=True)))
-        for part in shape:
-            _check_sizes(part, item)
     walk.nodes.append(node)
     if not walk.reusing:
         _check_parameters(walk, node, item)
     return node
+
+
+def _ruled(walk, layer, inputs: tuple, shapes: tuple, item) -> tuple:
+    """What a layer's rules say of inputs of these shapes: the output's shape, its parts, parameters, buffers.
+
+    The rules depend on nothing else, so copies and blocks that come again with the same shapes need not ask again.
+    """
+    try:
+        found = walk.ruled.get((layer, shapes))
+    except TypeError:  # sizes that are arrays cannot be looked up
+        return _asked(walk, layer, inputs, shapes, item)
+    if found is None:
+        found = walk.ruled[layer, shapes] = _asked(walk, layer, inputs, shapes, item)
+    return found
+
+
+def _asked(walk, layer, inputs: tuple, shapes: tuple, item) -> tuple:
+    _check_needs(walk, layer, inputs, shapes, item)
+    shape, parts = layer.shape(*shapes), layer.parts(*shapes)
+    for part in [shape] if parts is None else shape:
+        _check_sizes(part, item)
+    return shape, parts, layer.params(*shapes), layer.buffers(*shapes)
 
 
 def _check_sizes(shape: tuple, item):
@@ -184,24 +203,22 @@ def _check_inputs(item, cls, inputs: tuple):
         where = item.keywords["from"].where if "from" in item.keywords and count > least else item.head.where
         help = "name them with `from: [a, b]`" if count < least else None
         raise fail("E313", f"{cls.type} takes {wanted} input{plural}, but gets {count}", where, help)
-    for index, alternatives in enumerate(_ranks(cls)[:count]):
-        if not any(_fits(names, len(inputs[index].shape)) for names in alternatives):
-            raise _wrong_rank(item, cls, alternatives, inputs[index])
+    for value, (exact, least, alternatives) in zip(inputs, _ranks(cls), strict=False):
+        rank = len(value.shape)
+        if rank not in exact and (least is None or rank < least):
+            raise _wrong_rank(item, cls, alternatives, value)
     _check_dtypes(item, cls, inputs)
 
 
-_RANKS: dict = {}
-
-
-def _ranks(cls):
-    found = _RANKS.get(cls)
-    if found is None:
-        found = _RANKS[cls] = ranks(cls.signature)
+@functools.cache
+def _ranks(cls) -> list[tuple]:
+    """For each input the exact ranks that fit, the least of those with "...", and the alternatives as names."""
+    found = []
+    for alternatives in ranks(cls.signature):
+        exact = frozenset(len(names) for names in alternatives if "..." not in names)
+        least = min((len(names) - 1 for names in alternatives if "..." in names), default=None)
+        found.append((exact, least, alternatives))
     return found
-
-
-def _fits(dimensions: list, rank: int) -> bool:
-    return rank >= len(dimensions) - 1 if "..." in dimensions else rank == len(dimensions)
 
 
 def _wrong_rank(item, cls, alternatives, value: Value) -> SpecError:

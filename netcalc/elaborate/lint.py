@@ -24,7 +24,8 @@ def lint(graph: Graph, warnings: list[Diagnostic]) -> None:
     for node in graph.nodes:
         if type(node.layer).type == "Linear":
             found += _missing_flatten(node)
-        found += [Diagnostic("W402", text, node.item.head.where) for text in _time_first(node, graph)]
+        elif getattr(node.layer, "batch_first", None) is False:
+            found += [Diagnostic("W402", text, node.item.head.where) for text in _time_first(node, graph)]
     found += _dropped_outputs(graph)
     found += _unnamed_parameters(graph.root)
     found += _halved_sizes(graph)
@@ -141,8 +142,7 @@ def _comes_from_images(value: Value) -> bool:
 
 
 def _time_first(node: Node, graph: Graph):
-    batch_first = getattr(node.layer, "batch_first", None)
-    if batch_first is not False or graph.batch is None or not node.inputs:
+    if graph.batch is None or not node.inputs:
         return
     shape = node.inputs[0].shape
     if len(shape) == 3 and str(shape[0]) == graph.batch:
@@ -211,7 +211,7 @@ def _halved_sizes(graph: Graph):
         if len(node.inputs) != 1 or node.parts is not None:
             continue
         before, after = node.inputs[0].shape, node.outputs[0].shape
-        if len(before) != len(after) or len(before) < 3:
+        if before is after or len(before) != len(after) or len(before) < 3:
             continue
         for axis, (old, new) in enumerate(zip(before, after, strict=True)):
             if axis < 2 or type(old) is int or old is new or equal(old, new) is True:

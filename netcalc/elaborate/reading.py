@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import fail
-from ..graph import Scope, Value
+from ..graph import Node, Scope, Value
 from .references import outputs_of, resolve, root_of, value_of
 
 
@@ -35,7 +35,8 @@ def read(spot: Spot) -> list[Value]:
     if entry is None:
         if spot.prev is None:
             raise nothing_before(spot)
-        return [value_of(spot.prev, spot.item.head.where)]
+        prev = spot.prev
+        return [prev.outputs[0] if type(prev) is Node else value_of(prev, spot.item.head.where)]
     if entry.kind == "map":
         raise fail("E313", "only a block with several inputs takes a mapping in `from`", entry.where)
     references = entry.value if entry.kind == "list" else [entry]

@@ -41,6 +41,8 @@ class Walk:
         self.warnings: list[Diagnostic] = []
         self.blocks: list[Block] = []  # those being walked, outermost first
         self.static: dict = {}  # layers whose arguments do not depend on where they stand
+        self.layers: dict = {}  # layers by the values of their arguments
+        self.ruled: dict = {}  # what the rules of a layer said of the shapes of its inputs
         self.owners: dict[str, Node] = {}  # state_dict names
         self.conditions: dict = {}  # what must hold of free sizes -> the Need that says so
         self.reusing = False  # while a Reuse runs: nothing new is owned

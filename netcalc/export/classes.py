@@ -42,10 +42,10 @@ class Names:
         self.args = {name: naming.variable(name, self.used, block.args) for name in block.args}
         self.inputs = self._input_variables()
         self.sizes: dict[str, str] = {}  # capital names bound by the input patterns
-        for number, declared in enumerate((block.inputs or {}).values()):
+        for index, declared in enumerate((block.inputs or {}).values()):
             for position, entry in enumerate(declared.shape):
                 if entry.kind == "text" and is_type(entry.value) and entry.value not in block.args:
-                    channels = position == 1 and len(declared.shape) > 3 and number
+                    channels = position == 1 and len(declared.shape) > 3 and index
                     self._add_size(entry.value, f"{declared.name}_channels" if channels else None)
 
     def _input_variables(self) -> dict[str, str]:
@@ -76,10 +76,10 @@ class Names:
         """The text of a symbol: a name, or an expression that has no formula."""
         if text == str(UNRESOLVED):
             return text
-        return re.sub(r"(?<![\w.])[A-Za-z_]\w*\b(?!\()", lambda found: found[0] if found[0] in _WORDS else self.rename(found[0]), text)
+        return re.sub(r"(?<![\w.])[A-Za-z_]\w*\b(?![(.])", lambda found: found[0] if found[0] in _WORDS else self.rename(found[0]), text)
 
 
-_WORDS = frozenset(("if", "else", "and", "or", "not", "True", "False", "math", "i"))
+_WORDS = frozenset(("if", "else", "and", "or", "not", "True", "False", "i"))
 
 
 class Elements:

@@ -6,7 +6,7 @@ import keyword
 import re
 
 from ..errors import NetcalcError
-from ..language.names import MODULE_ATTRIBUTES, NAME, is_type
+from ..language.names import MODULE_ATTRIBUTES, is_name, is_type
 from ..layers.base import REGISTRY
 
 #: names that the source uses; as a variable or a parameter one of them would hide what it means
@@ -78,7 +78,7 @@ def attribute(wanted: str, taken=()) -> str:
 
 def plain(path: str) -> bool:
     """Whether a module of that path can be written as `self.path`."""
-    return all(NAME.match(part) and not mangled(part) and not keyword.iskeyword(part) for part in path.split("."))
+    return all(is_name(part) and not mangled(part) and not keyword.iskeyword(part) for part in path.split("."))
 
 
 def refuse(name: str) -> None:

@@ -6,7 +6,7 @@ import re
 
 from ..graph import Node, Scope
 from ..language.expressions import parse
-from . import helpers
+from . import helpers, naming
 from .code import python, string
 
 
@@ -69,7 +69,7 @@ def _one(elements, item, entries, named: bool) -> list[Part] | None:
         return None
     member, frame = entries[0].member, entries[0].frame
     key = member.path.rpartition(".")[2]
-    if named and len({e.member.path.rpartition(".")[2] for e in entries}) > 1:
+    if named and (len({e.member.path.rpartition(".")[2] for e in entries}) > 1 or key in naming.OF_SEQUENTIAL):
         return None
     return [Part(text, string(key) if named else None)] if frame else None
 

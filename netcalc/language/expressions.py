@@ -50,12 +50,21 @@ def parse(text: str) -> Expression:
     """The expression of a text. Raises ExpressionError."""
     found = _CACHE.get(text)
     if found is None:
-        found = Expression(text, _Parser(text).all())
+        found = Expression(text, _plain(text) or _Parser(text).all())
         if len(text) <= 60:  # what is long is seldom written twice
             if len(_CACHE) > 5_000:
                 _CACHE.clear()
             _CACHE[text] = found
     return found
+
+
+def _plain(text: str):
+    """The tree of a short whole number or a single name, which most texts are; None for any other."""
+    if text.isdigit() and text.isascii() and len(text) < 19 and (text[0] != "0" or len(text) == 1):
+        return ("number", int(text), 0, len(text))
+    if text.isidentifier() and text.isascii() and text not in _KEYWORDS and len(text) <= MAX_LENGTH:
+        return ("name", text, 0, len(text))
+    return None
 
 
 # A tree is made of tuples (kind, ..., start, end): start and end are places in the text.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
 
 from ..errors import SpecError, closest, fail
 from . import syntax
@@ -15,22 +14,21 @@ MAX_FILES, MAX_CHAIN = 100, 20  # imported files in all, and one by way of anoth
 
 def spec_of_text(text: str, name: str = "spec", folder: str = ".") -> syntax.Spec:
     """The spec of a text, its imports read from `folder`."""
-    return _Loader(Path(folder)).parsed(read_text(text.encode("utf-8", "surrogatepass"), name, folder), ())
+    return _Loader(folder).parsed(read_text(text.encode("utf-8", "surrogatepass"), name, folder), ())
 
 
 def spec_of_bytes(data: bytes, name: str, folder: str = ".") -> syntax.Spec:
-    return _Loader(Path(folder)).parsed(read_text(data, name, folder), ())
+    return _Loader(folder).parsed(read_text(data, name, folder), ())
 
 
-def spec_of_file(path: Path, name: str | None = None) -> syntax.Spec:
+def spec_of_file(path: str | os.PathLike, name: str | None = None) -> syntax.Spec:
     """The spec of a file. Raises SpecError (E1xx, E2xx); OSError where the file cannot be read."""
-    loader = _Loader(path.parent)
-    return loader.parsed(
-        read_text(_bytes(path), name or str(path), str(path.parent)), ((os.path.realpath(path), None),)
-    )
+    path = os.fspath(path)
+    folder = os.path.dirname(path) or "."
+    return _Loader(folder).parsed(read_text(_bytes(path), name or path, folder), ((os.path.realpath(path), None),))
 
 
-def _bytes(path: Path) -> bytes:
+def _bytes(path: str) -> bytes:
     with open(path, "rb") as file:
         return file.read(MAX_BYTES + 1)
 
@@ -38,7 +36,7 @@ def _bytes(path: Path) -> bytes:
 class _Loader:
     """Reads a file and what it imports, each file once."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: str):
         self.root = os.path.realpath(folder)
         self.done: dict[str, syntax.Spec] = {}
         self.count = self.bytes = 0  # of the imported files
@@ -72,7 +70,7 @@ class _Loader:
         try:
             if not stat.S_ISREG(os.stat(real).st_mode):
                 raise OSError
-            data = _bytes(Path(real))
+            data = _bytes(real)
         except (OSError, ValueError):
             raise fail("E207", f"cannot find the file `{text}`", path.where, self._near(shown, text)) from None
         self.bytes += len(data)
@@ -88,7 +86,9 @@ class _Loader:
             raise fail("E207", f"`{text}` is not a path from the folder of this file", path.where,
                        "imports take relative paths with /")  # fmt: skip
         real = os.path.realpath(shown)
-        if not Path(real).is_relative_to(self.root):
+        from pathlib import PurePath  # loaded only where something is imported
+
+        if not PurePath(real).is_relative_to(self.root):
             raise fail("E207", f"`{text}` lies outside the folder of this spec", path.where,
                        "imports stay within the folder of the file that is read first")  # fmt: skip
         return real

@@ -48,8 +48,8 @@ class BodyParser:
                 "E212", f"a layer is needed here, not {what}", entry, "write Type, Type: {arguments} or name: layer"
             )
             return None
-        types = [(k, v) for k, v in entry.value if names.TYPE.match(k.value)]
-        others = [(k, v) for k, v in entry.value if not names.TYPE.match(k.value) and k.value not in names.KEYWORDS]
+        types = [(k, v) for k, v in entry.value if names.is_type(k.value)]
+        others = [(k, v) for k, v in entry.value if not names.is_type(k.value) and k.value not in names.KEYWORDS]
         item.keywords = {k.value: v for k, v in entry.value if k.value in names.KEYWORDS}
         heads = types + others
         if not heads:
@@ -101,7 +101,7 @@ class BodyParser:
 
     def _named(self, item: Item, key: Entry, value: Entry) -> Item | None:
         text = key.value
-        if value.kind == "map" and value.value and not any(names.TYPE.match(k.value) for k, _ in value.value):
+        if value.kind == "map" and value.value and not any(names.is_type(k.value) for k, _ in value.value):
             if not any(k.value in names.KEYWORDS for k, _ in value.value) and (near := closest(text, REGISTRY)):
                 self._unknown_layer(key, near)
                 return None
@@ -122,7 +122,7 @@ class BodyParser:
         return self._named_map(item, value)
 
     def _named_map(self, item: Item, value: Entry) -> Item | None:
-        types = [(k, v) for k, v in value.value if names.TYPE.match(k.value)]
+        types = [(k, v) for k, v in value.value if names.is_type(k.value)]
         if not types:
             self.report("E212", f"`{item.name}` has no layer", value, f"- {item.name}: {{Type: {{...}}}}")
             return None
@@ -131,7 +131,7 @@ class BodyParser:
             if key.value in names.KEYWORDS:
                 self.report("E216", f"`{key.value}` goes beside the name `{item.name}`, not inside its braces", key,
                             f"- {item.name}: {{{kind}: ...}}\n  {key.value}: ...")  # fmt: skip
-            elif not names.TYPE.match(key.value):
+            elif not names.is_type(key.value):
                 if key.value in _arguments_of(kind):
                     text = f"`{key.value}` is an argument of {kind}; it goes inside the inner braces"
                 else:
@@ -213,7 +213,7 @@ def _kind_of(value: Entry) -> str | None:
     if value.kind == "text":
         return value.value if names.is_type(value.value) else None
     if value.kind == "map":
-        return next((key.value for key, _ in value.value if names.TYPE.match(key.value)), None)
+        return next((key.value for key, _ in value.value if names.is_type(key.value)), None)
     return None
 
 

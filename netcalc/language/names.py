@@ -40,8 +40,6 @@ DTYPE_BYTES = {
     "bool": 1,
 }
 
-TYPE = re.compile(r"[A-Z][A-Za-z0-9_]*\Z")
-NAME = re.compile(r"[a-z_][A-Za-z0-9_]*\Z")
 YAML_WORDS = frozenset(("yes", "no", "on", "off", "true", "false", "null"))
 
 #: what torch.nn.Module has already (torch 2.13), so that an attribute of that name would break the exported module
@@ -65,7 +63,13 @@ def starts_small(text: str) -> bool:
 
 
 def is_type(text) -> bool:
-    return isinstance(text, str) and TYPE.match(text) is not None
+    """Whether a text is a word of ASCII letters, digits and _ that starts with a capital letter."""
+    return isinstance(text, str) and text.isidentifier() and text.isascii() and text[0].isupper()
+
+
+def is_name(text) -> bool:
+    """The same with a small letter or _ at the start."""
+    return isinstance(text, str) and text.isidentifier() and text.isascii() and not text[0].isupper()
 
 
 def wrong_name(text: str) -> tuple[str, str, str | None] | None:
@@ -80,9 +84,9 @@ def wrong_name(text: str) -> tuple[str, str, str | None] | None:
         )
     if text in RESERVED:
         return "E221", f"`{text}` cannot be a name: it is a word of the language", f"try `{text}_`"
-    if not NAME.match(text):
+    if not is_name(text):
         fixed = re.sub(r"\W", "_", text)
-        fixed = fixed if NAME.match(fixed) else f"layer_{fixed}" if fixed.strip("_") else "layer"
+        fixed = fixed if is_name(fixed) else f"layer_{fixed}" if fixed.strip("_") else "layer"
         return (
             "E221",
             f"`{text}` is not a name: use letters, digits and _",

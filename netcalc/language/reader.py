@@ -60,11 +60,15 @@ def read(source: Source) -> Entry:
     """The tree of a document. Raises SpecError (E1xx) where it is not the YAML that netcalc accepts."""
     import yaml
 
-    loader = getattr(yaml, "CLoader", yaml.SafeLoader)
+    loader = None
     try:
-        return _Builder(source).build(yaml.parse(source.text, Loader=loader))
+        loader = getattr(yaml, "CLoader", yaml.SafeLoader)(source.text)
+        return _Builder(source).build(iter(loader.get_event, None))
     except yaml.YAMLError as problem:
         raise _explained(problem, source) from None
+    finally:
+        if loader is not None:
+            loader.dispose()
 
 
 class _Builder:
@@ -130,21 +134,19 @@ class _Builder:
         return None
 
     def _scalar(self, event) -> Entry:
-        where = _where(event, self.source)
-        self._no_tag(event, where)
-        quoted = event.style in ("'", '"')
-        value = event.value
-        kind = "null" if value in ("", "~", "null") else "text"  # quoted too: quotes never change the meaning
-        width = event.end_mark.column - event.start_mark.column if event.start_mark.line == event.end_mark.line else 1
-        if event.style in ("|", ">"):
-            width = 1
-        return Entry(
-            kind, value if kind == "text" else None, self.source, where.line, where.column, max(1, width), quoted
-        )
+        self._no_tag(event)
+        start, end, value, style = event.start_mark, event.end_mark, event.value, event.style
+        width = 1
+        if start.line == end.line and end.column > start.column and style not in ("|", ">"):
+            width = end.column - start.column
+        kind = "text"
+        if value in ("", "~", "null"):  # quoted too: quotes never change the meaning
+            kind, value = "null", None
+        return Entry(kind, value, self.source, start.line + 1, start.column + 1, width, style in ("'", '"'))
 
     def _open(self, event, kind: str):
         where = _where(event, self.source)
-        self._no_tag(event, where)
+        self._no_tag(event)
         self._check_depth(1, where)
         self.stack.append(
             Entry("map" if kind == "MappingStartEvent" else "list", [], self.source, where.line, where.column, 1)
@@ -162,8 +164,11 @@ class _Builder:
         if event.end_mark.line + 1 == entry.line:
             entry.width = max(1, event.end_mark.column + 1 - entry.column)
         inside = entry.value if entry.kind == "list" else [value for _, value in entry.value]
-        entry.size += sum(item.size for item in inside) + (len(inside) if entry.kind == "map" else 0)
-        entry.height = 1 + max((item.height for item in inside), default=0)
+        size, height = entry.size + (len(inside) if entry.kind == "map" else 0), 0
+        for item in inside:
+            size += item.size
+            height = max(height, item.height) if item.height else height
+        entry.size, entry.height = size, height + 1
         if anchor:
             self.open_anchors.discard(anchor)
             self.anchors[anchor] = entry
@@ -199,12 +204,12 @@ class _Builder:
                         [("first written here", first.where)])  # fmt: skip
         return entry
 
-    def _no_tag(self, event, where: Where):
+    def _no_tag(self, event):
         if event.tag:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
             name = tag.lstrip("!")
             help = f"write {name}" if tag[1:2] != "!" and re.fullmatch(r"[A-Z]\w*", name) else "leave the tag out"
-            raise fail("E108", f"the tag {tag} is not part of netcalc", where, help)
+            raise fail("E108", f"the tag {tag} is not part of netcalc", _where(event, self.source), help)
 
 
 def _where(event, source: Source) -> Where:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
-from pathlib import Path
 
 from . import files
 from .spec import Block
@@ -12,5 +12,5 @@ from .spec import Block
 @cache
 def blocks() -> dict[str, Block]:
     """The blocks by name, read when one of them may be meant."""
-    path = Path(__file__).with_name("standard.yaml")
-    return files.spec_of_file(path, f"netcalc/language/{path.name}").blocks
+    path = os.path.join(os.path.dirname(__file__), "standard.yaml")
+    return files.spec_of_file(path, "netcalc/language/standard.yaml").blocks

@@ -132,7 +132,7 @@ class _Parser(BodyParser):
 
     def _signature(self, block: Block, root: Entry):
         for key, default in self._map(root.get("args"), "args"):
-            if not (names.NAME.match(key.value) or names.is_type(key.value)) or key.value in ("i", "input", "prev"):
+            if not (names.is_name(key.value) or names.is_type(key.value)) or key.value in ("i", "input", "prev"):
                 self.report("E221", f"`{key.value}` cannot be the name of an argument", key)
             block.args[key.value] = (key, default)
         single, several = root.get("input"), root.get("inputs")

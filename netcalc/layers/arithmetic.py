@@ -248,7 +248,13 @@ class Join(Layer):
             return
         for number, (a, b) in enumerate(zip(first, other, strict=True)):
             if self.extra or number != at:
-                yield need(equal(a, b), "E402", _misfit(what, first, other, number, a, b), help=self._advice(a, b))
+                same = equal(a, b)
+                yield need(
+                    same,
+                    "E402",
+                    _misfit(what, first, other, number, a, b),
+                    help=None if same is True else self._advice(a, b),
+                )
 
     def _advice(self, a, b):
         if names_of((a, b)):

@@ -21,7 +21,7 @@ def divisors(number: int) -> list:
 def heads_divide(features, heads, words: str, name: str):
     """E410: `words` is what the features are called, `name` the argument that gives the heads."""
     ok, help = divides(heads, features), f"{name} must divide the features"
-    if ok is False and type(features) is int:
+    if ok is False and type(features) is int and features <= 1_000_000:
         help += f"; {features} is divisible by {', '.join(map(str, divisors(features)))}"
     return need(ok, "E410", lambda: f"{words} = {features} is not divisible by {name} = {heads}", name, help)
 

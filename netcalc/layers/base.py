@@ -6,6 +6,7 @@ nothing; so it runs on ints, on formulas and on arrays alike.
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 from ..arith import prod
@@ -79,6 +80,7 @@ class Layer:
     type = "Layer"
     signature = "... -> ..."
     args: dict[str, Arg] = {}
+    inferences: dict[str, object] = {}  # what the arguments that follow from the input are inferred from
     main: str | None = None
     inputs: object = 1
     accepts = "float"
@@ -99,22 +101,21 @@ class Layer:
                 cls.main = declared.name
         if own:
             cls.args = {**cls.args, **{declared.name: declared for declared in own.values()}}
+            cls.inferences = {name: declared.infer for name, declared in cls.args.items() if declared.infer is not None}
 
     def __init__(self, given: dict):
         """given: values by argument name. Raises ArgumentError with `.argument` set where a value is not of its kind."""
         self.given = given
-        for name, declared in self.args.items():
-            if name in given:
-                try:
-                    value = declared.kind.convert(given[name], self.ndim)
-                except Exception as error:
-                    error.argument = name
-                    raise
-            elif declared.default is REQUIRED or declared.default is None:
-                value = None
-            else:
-                value = declared.kind.convert(declared.default, self.ndim)
-            setattr(self, declared.attribute, value)
+        vars(self).update(_defaults(type(self)))
+        for name, value in given.items():
+            declared = self.args.get(name)
+            if declared is None:
+                continue
+            try:
+                setattr(self, declared.attribute, declared.kind.convert(value, self.ndim))
+            except Exception as error:
+                error.argument = name
+                raise
 
     # -- rules: `x` (and `y`, ...) are the shapes of the inputs
 
@@ -211,6 +212,16 @@ class Layer:
         return self.value(name) == self.args[name].kind.convert(default, self.ndim)
 
 
+@functools.cache
+def _defaults(cls) -> dict:
+    """The values of a layer's attributes where nothing is given."""
+    found = {}
+    for declared in cls.args.values():
+        known = declared.default is not REQUIRED and declared.default is not None
+        found[declared.attribute] = declared.kind.convert(declared.default, cls.ndim) if known else None
+    return found
+
+
 def inferred_value(infer, inputs):
     which, index = infer if isinstance(infer, tuple) else (0, infer)
     return inputs[which][index]
@@ -258,5 +269,4 @@ def elements(shape) -> object:
     return prod(shape)
 
 
-def need(ok, code: str, text, at: str | None = None, help: str | None = None) -> Need:
-    return Need(ok, code, text, at, help)
+need = Need

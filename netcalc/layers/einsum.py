@@ -19,10 +19,14 @@ def _equation(value, ndim=0) -> str:
         raise ArgumentError("E411", "`...` is not part of it here", "write a letter for every dimension")
     found = re.fullmatch(r"([A-Za-z,]*)->([A-Za-z]*)", text)
     if found is None:
-        raise ArgumentError("E411", "it needs letters, a comma between operands, and an arrow before the output", EXAMPLE)
+        raise ArgumentError(
+            "E411", "it needs letters, a comma between operands, and an arrow before the output", EXAMPLE
+        )
     terms, output = found[1].split(","), found[2]
     if len(terms) > 2:
-        raise ArgumentError("E411", f"it has {len(terms)} operands", "multiply two at a time, in the order that costs least")
+        raise ArgumentError(
+            "E411", f"it has {len(terms)} operands", "multiply two at a time, in the order that costs least"
+        )
     for term in [*terms, output]:
         twice = next((letter for letter in term if term.count(letter) > 1), None)
         if twice:
@@ -33,7 +37,9 @@ def _equation(value, ndim=0) -> str:
     return text
 
 
-equation = Kind("letters of each operand, an arrow, letters of the output", _equation, schema={"type": "string"}, raw=True)
+equation = Kind(
+    "letters of each operand, an arrow, letters of the output", _equation, schema={"type": "string"}, raw=True
+)
 
 
 @layer("... -> ...")
@@ -70,13 +76,19 @@ class Einsum(Layer):
                 yield need(equal(before, size), "E402", self._misfit(letter, before, size), "equation")
 
     def _wrong_rank(self, term, shape):
-        return lambda: f"`{term}` of {self.equation} names {len(term)} dimensions, but {described(shape)} has {len(shape)}"
+        return lambda: (
+            f"`{term}` of {self.equation} names {len(term)} dimensions, but {described(shape)} has {len(shape)}"
+        )
 
     def _misfit(self, letter, a, b):
         return lambda: f"the letter {letter} of {self.equation} is {a} in the first operand, but {b} in the second"
 
     def sizes(self, inputs) -> dict:
-        return {letter: size for term, x in zip(self.terms(), inputs, strict=True) for letter, size in zip(term, x, strict=True)}
+        return {
+            letter: size
+            for term, x in zip(self.terms(), inputs, strict=True)
+            for letter, size in zip(term, x, strict=True)
+        }
 
     def shape(self, *inputs):
         sizes = self.sizes(inputs)

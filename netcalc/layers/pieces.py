@@ -67,6 +67,14 @@ def clamped(end, size):
     return maximum(size + end, 0) if from_back else minimum(end, size)
 
 
+MAX_PIECES = 1_000  # outputs of one layer
+
+
+def few(count, at: str):
+    """E411: a bounded number of outputs, so that no spec can ask for more than there is memory for."""
+    return need(count <= MAX_PIECES, "E411", lambda: f"{count:,} pieces are too many: at most {MAX_PIECES:,} are possible", at)
+
+
 class Cutting(Shaping):
     """What Chunk, Split and Unbind share: several outputs, named 0, 1, ..."""
 
@@ -83,6 +91,7 @@ class Chunk(Cutting):
 
     def needs(self, x):
         yield from axis_needs([self.dim], x)
+        yield few(self.chunks, "chunks")
         if in_range([self.dim], len(x)):
             size = x[self.dim]
             whole_chunks = ceil_div(size, self.chunks) * (self.chunks - 1)
@@ -116,6 +125,7 @@ class Split(Cutting):
         else:
             yield need(self._count(size) is not None, "E405", lambda: f"the number of pieces of {cut} in {size} is not fixed", "split_size_or_sections",
                        "use Chunk, which has a fixed number of pieces, or a list of sizes")  # fmt: skip
+            yield few(self._count(size) or 1, "split_size_or_sections")
 
     def shape(self, x):
         at = normal(self.dim, len(x))
@@ -159,6 +169,7 @@ class Unbind(Cutting):
                 lambda: f"Unbind needs a fixed size, but dimension {self.dim} of {described(x)} is {size}",
                 "dim",
             )
+            yield few(size if type(size) is int else 1, "dim")
 
     def shape(self, x):
         at = normal(self.dim, len(x))

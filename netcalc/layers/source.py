@@ -12,7 +12,9 @@ from .kinds import ArgumentError, Kind, flag, integer, list_of, natural, shown, 
 
 FLOATS = ("float32", "float64", "float16", "bfloat16")
 DTYPES = (*FLOATS, "int64", "int32", "int16", "int8", "uint8", "bool")
-FORMS = ("zeros", "ones", "normal(std)", "uniform(a, b)", "arange", "eye", "causal_mask", "sinusoidal", "relative_position(h, w)")
+FORMS = (
+    "zeros", "ones", "normal(std)", "uniform(a, b)", "arange", "eye", "causal_mask", "sinusoidal", "relative_position(h, w)",
+)  # fmt: skip
 #: the words of `init`, with the number of values in parentheses that each takes
 VALUES = {"zeros": 0, "ones": 0, "normal": 1, "uniform": 2, "arange": 0, "eye": 0, "causal_mask": 0, "sinusoidal": 0,
           "relative_position": 2}  # fmt: skip

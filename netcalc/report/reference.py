@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from inspect import cleandoc
@@ -48,7 +49,7 @@ def models_text(format: str) -> str:
 def _model(name: str, every: bool) -> dict:
     """A shipped network; `every` counts the parameters of its variants too."""
     path, _ = catalog.find(name)
-    spec = files.spec_of_file(path, path.name)
+    spec = files.spec_of_file(path, os.path.basename(path))
     about = {key.value: " ".join(str(value.value).split()) for key, value in spec.about.value} if spec.about else {}
     variants = {variant: _params(spec, variant) if every else None for variant in spec.variants}
     found = {"name": name, "title": spec.name, "params": _params(spec, None), "variants": variants}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
-
 from ..arith import Formula
 
 FORMATS = ("table", "markdown", "csv", "json", "latex", "html")
@@ -83,8 +81,10 @@ class Table:
 
 
 def _wrapped(lines: list[str], width: int | None) -> list[str]:
-    if width is None:
+    if width is None or all(len(line) <= width for line in lines):
         return lines
+    import textwrap
+
     return [part for line in lines for part in ([line] if len(line) <= width else textwrap.wrap(line, max(width, 20)))]
 
 

@@ -128,6 +128,11 @@ TEXTS = {
                                            + (f"\n    from: [c{i - 1}]" if i else "\n    from: [input]") for i in range(30) for j in range(3)), "[N, 4, T]").replace("dim: 1", "dim: 2"), "E419"),
     "many dimensions": (net("  - Reshape: [" + "1, " * 5_000 + "4]"), "E419"),
     "many dimensions of the input": (net("  - ReLU", "[" + "N, " * 50_000 + "4]"), "E419"),
+    "many outputs": (net("  - Chunk: {chunks: 2**40, dim: 0}", "[2**41, 4]"), "E411"),
+    "many pieces": (net("  - Split: {split_size_or_sections: 1, dim: 0}", "[2**40, 4]"), "E411"),
+    "many slices": (net("  - Unbind: {dim: 0}", "[2**40, 4]"), "E411"),
+    "many recurrent layers": (net("  - LSTM: {hidden_size: 4, num_layers: 2**40}", "[N, T, 4]"), "E411"),
+    "divisors of a large number": (net("  - MultiheadAttention: {num_heads: 12}", "[N, T, 2**61 - 1]"), "E410"),
 }  # fmt: skip
 
 

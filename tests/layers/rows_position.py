@@ -31,9 +31,7 @@ def t5_buckets(queries, keys, bidirectional=True, num_buckets=32, max_distance=1
         max_exact = number // 2
         is_small = relative_position < max_exact
         large = max_exact + (
-            torch.log(relative_position.float() / max_exact)
-            / math.log(max_distance / max_exact)
-            * (number - max_exact)
+            torch.log(relative_position.float() / max_exact) / math.log(max_distance / max_exact) * (number - max_exact)
         ).to(torch.long)
         large = torch.min(large, torch.full_like(large, number - 1))
         return buckets + torch.where(is_small, relative_position, large)

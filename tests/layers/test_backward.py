@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 
 import pytest
-import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 

@@ -142,7 +142,11 @@ def efficientnet_b0():
     for expand, kernel, stride, channels, out, depth in table:
         sizes = [(channels, stride)] + [(out, 1)] * (depth - 1)
         excite = [(c // 4, nn.SiLU, nn.Sigmoid) for c, _ in sizes]
-        features.append(nn.Sequential(*(Inverted(c, expand * c, out, kernel, s, nn.SiLU, e) for (c, s), e in zip(sizes, excite, strict=True))))
+        features.append(
+            nn.Sequential(
+                *(Inverted(c, expand * c, out, kernel, s, nn.SiLU, e) for (c, s), e in zip(sizes, excite, strict=True))
+            )
+        )
     return Classifier([*features, ConvBN(320, 1280, 1)], [nn.Dropout(0.2), nn.Linear(1280, 1000)])
 
 
@@ -182,8 +186,7 @@ class SwinBlock(nn.Module):
         """Without the mask of the shifted windows, which changes neither shapes nor products."""
         side, attn = self.size // 7, self.attn
         x = torch.roll(x, (-self.shift, -self.shift), (1, 2))
-        windows = x.unflatten(1, (side, 7)).unflatten(3, (side, 7)).transpose(2, 3).flatten(3, 4).flatten(0, 2).flatten(1, 1)
-        windows = windows.reshape(-1, 49, x.shape[-1])
+        windows = x.unflatten(1, (side, 7)).unflatten(3, (side, 7)).transpose(2, 3).flatten(3, 4).flatten(0, 2)
         q, k, v = attn.qkv(windows).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         bias = attn.relative_position_bias_table[attn.relative_position_index].unflatten(0, (49, 49)).permute(2, 0, 1)
         scores = q @ k.transpose(2, 3) / math.sqrt(q.shape[-1]) + bias

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from netcalc import catalog, check
@@ -22,7 +24,7 @@ def test_the_catalog_sees_the_variants_that_the_language_sees(name):
     assert catalog.variants(name) == net.variants
     for variant in net.variants:
         path, found = catalog.find(variant)
-        assert (path.stem, found) == (name, variant)
+        assert (Path(path).stem, found) == (name, variant)
 
 
 def test_names_of_specs_and_variants_are_unique():
