@@ -20,7 +20,9 @@ TORCHVISION = {
     row["model"]: row for row in json.loads((REFERENCE / "torchvision.json").read_text(encoding="utf-8"))["rows"]
 }
 NAMES = {"alexnet_torchvision": "alexnet"}  # where torchvision's name is another
-SIZES = {"T": 1024, "H": 16, "W": 16}
+SIZES = {"T": 1024, "S": 1024, "H": 16, "W": 16}
+#: and where a network has a shorter limit
+SHORTER = {"bert": {"T": 512}, "t5": {"T": 512, "S": 512}, "transformer": {"T": 512, "S": 512}}
 
 V1 = (
     "the paper (v1) puts a bottleneck's stride into its first 1x1 convolution, torchvision (v1.5), which the spec follows, "
@@ -103,7 +105,8 @@ def ours(name: str) -> Ours:
         path, variant = catalog.find(model)
         text = Path(path).read_text(encoding="utf-8").replace("3, 224, 224]", f"3, {size}, {size}]")
         net = load(text.replace("7, 7]", f"{int(size) // 32}, {int(size) // 32}]")).variant(variant)
-    given = {free: value for free, value in SIZES.items() if free in net.graph.free}
+    sizes = SIZES | next((shorter for name, shorter in SHORTER.items() if model.startswith(name)), {})
+    given = {free: value for free, value in sizes.items() if free in net.graph.free}
     net = net.at(**given)
     return Ours(net.params().totals["params"], net.flops().totals["macs"])
 

@@ -82,6 +82,9 @@ def _compound(node, rename) -> tuple[str, int]:
         base, exponent = _python(node[1], rename, 10), _python(node[2], rename, 9)
         simple = all(re.fullmatch(r"-?[\w.]+", text) for text in (base, exponent))
         return f"{base}**{exponent}" if simple else f"{base} ** {exponent}", 9
+    if kind == "compare" and node[1] in ("==", "!=") and node[3][0] == "bool":
+        wanted = node[3][1] == (node[1] == "==")
+        return (_python(node[2], rename, 4), 4) if wanted else (f"not {_python(node[2], rename, 4)}", 4)
     if kind == "compare":
         return f"{_python(node[2], rename, 6)} {node[1]} {_python(node[3], rename, 6)}", 5
     level = _LEVEL[node[2][0][0]]  # a chain: the first operand, then (operator, operand) pairs of one level

@@ -8,6 +8,7 @@ from ..arith import Formula
 from ..elaborate.environment import parsed
 from ..elaborate.references import is_reference
 from ..graph import Node
+from ..language.names import is_name
 from ..layers.base import REGISTRY
 from . import naming
 from .classes import Entry, NotParametric, checked
@@ -31,6 +32,7 @@ class Forward:
         self.lines: list[tuple] = []
         self.vars: dict[str, str] = {}  # what a name of the spec is called in forward
         self.holds: dict[str, set] = {}  # variable -> names whose tensor it holds
+        self.prev_parts: dict[str, str] = {}  # "prev.hidden" -> its variable, where the last line gave several tensors
         self.attributes: set[str] = set()
         self.sizes: dict[str, str] = {}  # free sizes that forward reads from its inputs
         self.outside: dict[str, str] = {}  # names of enclosing bodies that a group reads
@@ -63,7 +65,7 @@ class Forward:
 
     def alternatives(self, item) -> bool:
         """Whether other lines have the same name, under conditions that exclude each other."""
-        return item.name is not None and naming.count(item.name, self.plan.items) > 1
+        return naming.of(item) is not None and naming.count(naming.of(item), self.plan.items) > 1
 
     def one(self, item, entries: list[Entry], prev, later, distant, condition):
         member = entries[0].member
@@ -86,8 +88,8 @@ class Forward:
 
     def target(self, item, prev, later, distant) -> str:
         """The variable for a result: its own name where it is read much later, else one that is free."""
-        if item.name and item.name in distant and self.own(item.name) and not self.busy(item.name, later):
-            return item.name
+        if item is not None and naming.of(item) in distant and self.own(naming.of(item)) and not self.busy(naming.of(item), later):
+            return naming.of(item)
         for variable in (prev, *POOL):
             if variable in POOL and self.own(variable) and not self.busy(variable, later):
                 return variable
@@ -98,15 +100,16 @@ class Forward:
 
     def own(self, variable: str) -> bool:
         """Whether a name may be a variable for tensors: not one that the source uses, and not a size."""
-        free = naming.variable(variable, self.names.used) == variable
+        free = is_name(variable) and naming.variable(variable, self.names.used) == variable
         return free and variable not in self.names.sizes.values() and variable not in self.plan.free_sizes
 
     def assign(self, variable: str, expression: str, item, comment: str = "", names=()):
         self.lines.append((0, f"{variable} = {expression}", comment))
+        self.prev_parts = {}
         self.holds[variable] = set(names)
-        if item is not None and item.name:
-            self.vars[item.name] = variable
-            self.holds[variable].add(item.name)
+        if item is not None and naming.of(item):
+            self.vars[naming.of(item)] = variable
+            self.holds[variable].add(naming.of(item))
 
     def pin(self, variable: str) -> str:
         self.pins += 1
@@ -121,6 +124,8 @@ class Forward:
         """The expression for a reference."""
         head, *parts = text.split(".")
         if head == "prev":
+            if text in self.prev_parts:
+                return self.prev_parts[text]
             base = prev
         elif text in self.vars:
             return self.vars[text]
@@ -266,8 +271,8 @@ class Forward:
             self.init.append((0, f"self.register_parameter({string(name)}, {text})", ""))
         expression = f"self.{name}" if plain else f"getattr(self, {string(name)})"
         self.frozen(item, entries, expression)
-        if item.name:
-            self.vars[item.name] = expression
+        if naming.of(item):
+            self.vars[naming.of(item)] = expression
         return expression
 
     # -- modules
@@ -345,8 +350,8 @@ class Forward:
             self.assign(variable, variables[0], None)
         self.lines.append((0, f"for block in {attribute}:", ""))
         self.lines.append((4, f"{variable} = checkpoint(block, {variable}, use_reentrant=False)", self.comment(entries)))
-        self.holds[variable] = {item.name} if item.name else set()
-        self.vars[item.name] = variable
+        self.holds[variable] = {naming.of(item)} if naming.of(item) else set()
+        self.vars[naming.of(item)] = variable
         return variable
 
     def loop(self, item, entries, prev, later, distant):
@@ -384,9 +389,9 @@ class Forward:
         self.lines.append((0, f"for block in {attribute}:", ""))
         self.lines.append((4, f"{', '.join(results)} = {call}", self.comment([members[-1]])))
         for name, variable in kept.items():
-            self.holds[variable] = {item.name} if item.name else set()
-            self.vars[f"{item.name}.{name}"] = variable
-        self.vars[item.name] = results[0]
+            self.holds[variable] = {naming.of(item)} if naming.of(item) else set()
+            self.vars[f"{naming.of(item)}.{name}"] = variable
+        self.vars[naming.of(item)] = results[0]
         return results[0]
 
     @staticmethod
@@ -459,7 +464,7 @@ class Forward:
 
     def flag(self, item, condition: str) -> str:
         """An attribute that keeps a condition for forward."""
-        name = naming.attribute(f"has_{item.name or (item.type or 'group').lower()}", self.taken())
+        name = naming.attribute(f"has_{naming.of(item) or (item.type or 'group').lower()}", self.taken())
         self.attributes.add(name)
         self.init.append((0, f"self.{name} = {condition}", ""))
         return f"self.{name}"
@@ -488,9 +493,9 @@ class Forward:
         self.lines.append((0, f"if {flag}:", ""))
         self.lines.append((4, f"{variable} = {expression}", self.comment(entries)))
         self.holds.setdefault(variable, set())
-        if item.name:
-            self.vars[item.name] = variable
-            self.holds[variable].add(item.name)
+        if naming.of(item):
+            self.vars[naming.of(item)] = variable
+            self.holds[variable].add(naming.of(item))
         return variable
 
     @staticmethod
@@ -499,33 +504,38 @@ class Forward:
 
     def unpacked(self, item, member, parts, expression, later, distant) -> str:
         """Several outputs: a variable for each that is read."""
-        everything = later | distant
-        stem = item.name or (member.type.lower() if isinstance(member, Node) else "out")
-        first = self.target(item, None, later, frozenset())
-        letters = list(stem) if len(stem) == len(parts) == len({*stem}) and stem.isalpha() else None
-        if letters and any(not self.own(letter) or self.busy(letter, later) for letter in letters):
-            letters = None
-        variables = []
-        for k, part in enumerate(parts):
-            used = k == 0 or any(f"{item.name}.{key}" in everything for key in (part, k))
-            own = letters[k] if letters else f"{stem}_{part if part is not None else k}"
-            if k == 0 and not letters:
-                own = first
-            variables.append(own if used else "_")
-            for key in {str(part), str(k)}:
-                if item.name:
-                    self.vars[f"{item.name}.{key}"] = own
+        name = naming.of(item)
+        variables = self.part_variables(name, member, parts, later, later | distant)
         pattern = _UNPACKED.get(member.type if isinstance(member, Node) else "", ", ".join(f"{{{k}}}" for k in range(len(parts))))
-        if isinstance(member, Node) and pattern.startswith("{0}, (") and variables[1:] == ["_"] * (len(parts) - 1):
+        if pattern.startswith("{0}, (") and variables[1:] == ["_"] * (len(parts) - 1):
             pattern = "{0}, _"
         left = pattern.format(*variables)
         self.lines.append((0, f"{left}{',' if len(parts) == 1 else ''} = {expression}", ""))
+        self.prev_parts = {}
         for k, (variable, part) in enumerate(zip(variables, parts, strict=True)):
-            self.holds[variable] = {f"{item.name}.{part}", f"{item.name}.{k}"}
-        if item.name:
-            self.vars[item.name] = variables[0]
-            self.holds[variables[0]].add(item.name)
+            self.prev_parts |= {f"prev.{part}": variable, f"prev.{k}": variable}
+            self.holds[variable] = {f"{name or 'prev'}.{part}", f"{name or 'prev'}.{k}"}
+            if name:
+                self.vars |= {f"{name}.{part}": variable, f"{name}.{k}": variable}
+        if name:
+            self.vars[name] = variables[0]
+            self.holds[variables[0]].add(name)
         return variables[0]
+
+    def part_variables(self, name: str | None, member, parts, later: frozenset, read: frozenset) -> list[str]:
+        """`q`, `k` and `v` for a layer called qkv; else what is free for the first, and the name with the part's."""
+        if name and len(name) == len(parts) == len({*name}) and all(self.own(c) and not self.busy(c, later) for c in name):
+            found = list(name)
+        else:
+            stem = re.sub(r"\W", "_", name or (member.type if isinstance(member, Node) else "out")).lower()
+            found = [self.target(None, None, later, frozenset())]
+            for k, part in enumerate(parts[1:], 1):
+                own = f"{stem}_{part if part is not None else k}"
+                while not self.own(own) or self.busy(own, later) or own in found:
+                    own += "_"
+                found.append(own)
+        wanted = [k == 0 or any(f"{head}.{key}" in read for head in (name, "prev") for key in (part, k)) for k, part in enumerate(parts)]
+        return [variable if used else "_" for variable, used in zip(found, wanted, strict=True)]
 
     def comment(self, entries) -> str:
         """The output's shape in the words of the block."""
@@ -589,9 +599,9 @@ class Forward:
             self.unpin(result, pinned)
         if item.merge is None:
             for k, (branch, result) in enumerate(zip(item.body, results, strict=True)):
-                self.vars[f"{item.name}.{k}"] = result
+                self.vars[f"{naming.of(item)}.{k}"] = result
                 if branch.name:
-                    self.vars[f"{item.name}.{branch.name}"] = result
+                    self.vars[f"{naming.of(item)}.{naming.of(branch)}"] = result
             return results[0]
         merged = [Entry(e.frame, e.member.members[-1], e.index) for e in entries]
         layer = merged[0].member

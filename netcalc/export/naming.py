@@ -87,12 +87,20 @@ def refuse(name: str) -> None:
         raise NetcalcError(f"error: export cannot write a layer called `{name}`: torch.nn.Module has it already\n  help: call it {name.strip('_')}")
 
 
+def of(item) -> str | None:
+    """The name of a line, also where it is given by `name:` beside it."""
+    given = item.keywords.get("name")
+    if item.name is not None or given is None or "repeat" in item.keywords or "{" in str(given.value):
+        return item.name
+    return given.value
+
+
 def of_items(items) -> set[str]:
     """The names of the layers in a body, with those inside unnamed wiring, which belong to the same module."""
     found = set()
     for item in items or ():
-        if item.name is not None:
-            found.add(item.name)
+        if of(item) is not None:
+            found.add(of(item))
         elif item.type in ("Residual", "Parallel"):
             found |= of_items(inner(item))
     return found

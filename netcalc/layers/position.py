@@ -27,13 +27,21 @@ class SinusoidalEmbedding(Layer):
     max_period = arg(real, 10000, doc="frequencies fall from 1 to about 1/max_period")
 
     helper_source = '''\
-def sinusoidal(numbers, embedding_dim, flip_sin_to_cos=False, downscale_freq_shift=1, max_period=10000):
+def sinusoidal(
+    numbers,
+    embedding_dim,
+    flip_sin_to_cos=False,
+    downscale_freq_shift=1,
+    max_period=10000,
+):
     """Sines and cosines of each number of [N], at embedding_dim // 2 frequencies: [N, embedding_dim]."""
     half = embedding_dim // 2
     powers = torch.arange(half, dtype=torch.float32, device=numbers.device)
     frequencies = max_period ** (-powers / (half - downscale_freq_shift))
     angles = numbers[:, None].float() * frequencies
-    waves = [angles.cos(), angles.sin()] if flip_sin_to_cos else [angles.sin(), angles.cos()]
+    waves = [angles.sin(), angles.cos()]
+    if flip_sin_to_cos:
+        waves.reverse()
     return torch.cat(waves, dim=-1)
 '''
 

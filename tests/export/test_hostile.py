@@ -324,7 +324,7 @@ def harmless(source: str):
     for node in ast.walk(tree):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             assert {node.module} <= IMPORTS if isinstance(node, ast.ImportFrom) else {a.name for a in node.names} <= IMPORTS
-        elif isinstance(node, ast.Attribute) and node.attr.startswith("__") and node.attr.endswith("__"):
+        elif isinstance(node, ast.Attribute) and re.fullmatch(r"__\w*[a-z]\w*__", node.attr):
             assert node.attr == "__init__", node.attr
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             assert node.func.id in CALLS | own, node.func.id
