@@ -1,7 +1,7 @@
 """netcalc: shapes, parameters and MACs of a neural network, worked out without running it.
 
-    net = netcalc.load("resnet50")      # a shipped spec, a path, or text
-    print(net.params())
+net = netcalc.load("resnet50")      # a shipped spec, a path, or text
+print(net.params())
 """
 
 from __future__ import annotations

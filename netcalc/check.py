@@ -70,10 +70,19 @@ def _number(graph: Graph, table: list, what: str, entry: Entry) -> list[Diagnost
     if not isinstance(actual, int):
         free = ", ".join(sorted(actual.names()))
         text = f"{what} is {actual}: give {free} a value with `at`"
-        return [Diagnostic("E504", text, entry.where, help=f"expect: {{{what}: {entry.value}, at: {{{free.split(', ')[0]}: 1024}}}}")]
+        return [
+            Diagnostic(
+                "E504",
+                text,
+                entry.where,
+                help=f"expect: {{{what}: {entry.value}, at: {{{free.split(', ')[0]}: 1024}}}}",
+            )
+        ]
     if abs(actual - expected) <= slack:
         return []
-    difference = f"{actual - expected:+,}" if isinstance(expected, int) and not slack else f"{float(actual - expected):+,.0f}"
+    difference = (
+        f"{actual - expected:+,}" if isinstance(expected, int) and not slack else f"{float(actual - expected):+,.0f}"
+    )
     shown = f"{expected:,}" if not slack else str(entry.value)
     text = f"the model has {actual:,} {_NOUNS[what]}, but `expect` says {shown} ({difference})"
     return [Diagnostic("E503", text, entry.where, help=_reason(table, what, actual - expected))]
@@ -99,7 +108,9 @@ def _reason(table: list, what: str, difference) -> str:
             biases = facts.total(row.bias for row in table if row.type.startswith(kinds))
             if biases and biases == difference:
                 return f"the difference is the number of biases of {noun}: is bias: false meant?"
-        tensors = [(prod(s), row.node.key(n)) for row in table if not row.node.original for n, s in row.node.params.items()]
+        tensors = [
+            (prod(s), row.node.key(n)) for row in table if not row.node.original for n, s in row.node.params.items()
+        ]
         largest = sorted((t for t in tensors if isinstance(t[0], int)), reverse=True)[:3]
         return f"the largest are {', '.join(f'{key} {size:,}' for size, key in largest)}; `netcalc params` shows every layer"
     largest = sorted(table, key=lambda row: -_actual([row], what))[:3]
@@ -121,12 +132,20 @@ def _output(graph: Graph, entry: Entry) -> list[Diagnostic]:
     found = []
     for name, shape in wanted:
         if name not in values:
-            raise fail("E505", f"`expect` names the output `{name}`, but the outputs are {', '.join(n or '0' for n, _ in graph.outputs)}", entry.where)
+            raise fail(
+                "E505",
+                f"`expect` names the output `{name}`, but the outputs are {', '.join(n or '0' for n, _ in graph.outputs)}",
+                entry.where,
+            )
         if shape.kind != "list":
             raise fail("E210", "`output` needs a shape", shape.where, "output: [N, 1000]")
         expected, actual = shape_of(shape.value, graph.root.env), values[name].shape
         if not same_shape(expected, actual):
-            found.append(Diagnostic("E503", f"the output is {shape_text(actual)}, but `expect` says {shape_text(expected)}", shape.where))
+            found.append(
+                Diagnostic(
+                    "E503", f"the output is {shape_text(actual)}, but `expect` says {shape_text(expected)}", shape.where
+                )
+            )
     return found
 
 

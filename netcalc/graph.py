@@ -83,7 +83,20 @@ class Scope:
 class Graph:
     """A network for given values of its arguments; sizes may be formulas in what is left free."""
 
-    __slots__ = ("args", "batch", "conditions", "free", "inputs", "loss", "nodes", "outputs", "root", "spec", "variant", "warnings")
+    __slots__ = (
+        "args",
+        "batch",
+        "conditions",
+        "free",
+        "inputs",
+        "loss",
+        "nodes",
+        "outputs",
+        "root",
+        "spec",
+        "variant",
+        "warnings",
+    )
 
     def __init__(self, spec, root: Scope, nodes: tuple, outputs: list):
         self.spec, self.root, self.nodes, self.outputs = spec, root, nodes, outputs

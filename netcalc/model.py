@@ -26,7 +26,12 @@ class Net:
 
     def at(self, **values) -> Net:
         """With values for arguments and free dimensions: `net.at(N=64, width=2)`. Text is read as in a spec."""
-        return Net(self.spec, {**self.given, **{name: _value(name, v, self.spec) for name, v in values.items()}}, self.variant_name, self.free_names)
+        return Net(
+            self.spec,
+            {**self.given, **{name: _value(name, v, self.spec) for name, v in values.items()}},
+            self.variant_name,
+            self.free_names,
+        )
 
     def free(self, *names: str) -> Net:
         """With arguments left open as symbols: `net.free("n_layer")`."""
@@ -127,7 +132,9 @@ def load(source: str | os.PathLike) -> Net:
     if found is None:
         near = closest(text, catalog.everything())
         help = f"did you mean {near}? " if near else ""
-        raise NetcalcError(f"error: there is no file and no shipped spec `{text}`\n  help: {help}`netcalc models` lists the shipped ones")
+        raise NetcalcError(
+            f"error: there is no file and no shipped spec `{text}`\n  help: {help}`netcalc models` lists the shipped ones"
+        )
     path, variant = found
     return Net(files.spec_of_file(path, os.path.basename(path)), variant=variant)
 

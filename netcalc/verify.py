@@ -33,7 +33,9 @@ def verify(net, device: str = "cpu", batch: int = 2, train: bool = False) -> Ver
     """Compare the exported module with the prediction, layer by layer. Raises NetcalcError where it cannot be run."""
     torch = live.torch_module()
     if device == "cuda" and not torch.cuda.is_available():
-        raise NetcalcError("error: there is no CUDA device here that torch can use\n  help: --device cpu, or --device meta")
+        raise NetcalcError(
+            "error: there is no CUDA device here that torch can use\n  help: --device cpu, or --device meta"
+        )
     graph, made = net.graph, net.exported()
     sizes = examples.sizes(graph, batch)
     table = facts.rows(graph, sizes)
@@ -127,13 +129,26 @@ def _compared(net, made, table, totals, counted: _Run, run: _Run, sizes, device:
         at_meta = counted.calls.get(path, [])
         if number < len(seen):
             calls[path] = number + 1
-            rows.append(_checked(row, seen[number], at_meta[number].macs if number < len(at_meta) else None, parameters, buffers, path))
+            rows.append(
+                _checked(
+                    row,
+                    seen[number],
+                    at_meta[number].macs if number < len(at_meta) else None,
+                    parameters,
+                    buffers,
+                    path,
+                )
+            )
         else:
             if row.type not in UNCOUNTED:
                 unseen += row.macs
             rows.append(_checked(row, None, None, parameters, buffers, path))
     checks = [
-        Check("state_dict", _described(net.state_dict()), _described({k: tuple(v.shape) for k, v in run.model.state_dict().items()})),
+        Check(
+            "state_dict",
+            _described(net.state_dict()),
+            _described({k: tuple(v.shape) for k, v in run.model.state_dict().items()}),
+        ),
         Check("parameters", totals.params, sum(p.numel() for p in run.model.parameters())),
         Check("trainable", totals.trainable, sum(p.numel() for p in run.model.parameters() if p.requires_grad)),
         Check("buffers", totals.buffers, sum(b.numel() for b in run.model.buffers())),
@@ -186,7 +201,10 @@ def _checked(row, seen: Seen | None, macs: int | None, parameters, buffers, path
         "buffers": [row.buffers, None if again else _own(node, path, buffers)],
         "macs": [row.macs, None if row.type in UNCOUNTED else macs],
     }
-    found["ok"] = all(measured is None or predicted == measured for predicted, measured in (found[k] for k in ("output", "params", "buffers", "macs")))
+    found["ok"] = all(
+        measured is None or predicted == measured
+        for predicted, measured in (found[k] for k in ("output", "params", "buffers", "macs"))
+    )
     return found
 
 
@@ -201,7 +219,13 @@ def _backward(table, counted: _Run) -> list[Check]:
     """Backward MACs, where torch's counter is right: it over-counts grouped convolutions, and recomputes checkpoints."""
     if any(getattr(row.node.layer, "groups", 1) != 1 or row.node.segment for row in table):
         return []
-    return [Check("backward_macs", facts.total(row.backward_macs for row in table if row.type not in UNCOUNTED), counted.backward_macs)]
+    return [
+        Check(
+            "backward_macs",
+            facts.total(row.backward_macs for row in table if row.type not in UNCOUNTED),
+            counted.backward_macs,
+        )
+    ]
 
 
 __all__ = ["prod", "verify"]

@@ -11,9 +11,29 @@ from .atoms import Extreme, Quotient, at, bounds_of, names_of, to_sympy
 from .formula import Condition, Formula, Undecided, atom_formula, divide, symbol
 
 __all__ = [
-    "Condition", "Extreme", "Formula", "OPERATORS", "Quotient", "Undecided", "at", "at_least", "ceil_div", "compare",
-    "divide", "divides", "equal", "is_array", "is_sympy", "less", "maximum", "minimum", "names_of", "prod", "same_shape",
-    "symbol", "to_sympy",
+    "OPERATORS",
+    "Condition",
+    "Extreme",
+    "Formula",
+    "Quotient",
+    "Undecided",
+    "at",
+    "at_least",
+    "ceil_div",
+    "compare",
+    "divide",
+    "divides",
+    "equal",
+    "is_array",
+    "is_sympy",
+    "less",
+    "maximum",
+    "minimum",
+    "names_of",
+    "prod",
+    "same_shape",
+    "symbol",
+    "to_sympy",
 ]  # fmt: skip
 
 OPERATORS = {

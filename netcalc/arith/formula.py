@@ -392,6 +392,7 @@ def _sympy_symbol(name: str):
 
     return sympy.Symbol(name, integer=True, positive=True)
 
+
 def _remainder_text(formula: Formula) -> str | None:
     """`a % d` for the formula a - d*(a//d), as a person would write it; None for any other."""
     for mono, coef in formula.terms.items():

@@ -183,4 +183,15 @@ def completion(shell):
     write(kind(cli, {}, "netcalc", "_NETCALC_COMPLETE").source(), None)
 
 
-__all__ = ["check", "completion", "flops", "layers", "models", "output_options", "params", "schema", "shapes", "spec_options"]
+__all__ = [
+    "check",
+    "completion",
+    "flops",
+    "layers",
+    "models",
+    "output_options",
+    "params",
+    "schema",
+    "shapes",
+    "spec_options",
+]

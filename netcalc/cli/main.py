@@ -71,7 +71,9 @@ class _Commands(click.Group):
             raise click.UsageError(f"there is no command `{args[0]}`; {help}", context) from problem
 
 
-@click.group(cls=_Commands, help=_HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Commands, help=_HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, "-V", "--version", message="netcalc %(version)s")
 def cli():
     pass

@@ -50,7 +50,12 @@ class SetOption(click.Option):
 
         def more(value, state):
             process(value, state)
-            while state.rargs and "=" in state.rargs[0] and not state.rargs[0].startswith("-") and not os.path.exists(state.rargs[0]):
+            while (
+                state.rargs
+                and "=" in state.rargs[0]
+                and not state.rargs[0].startswith("-")
+                and not os.path.exists(state.rargs[0])
+            ):
                 process(state.rargs.pop(0), state)
 
         option.process = more
@@ -70,7 +75,12 @@ _OUTPUT = [
     no_color,
 ]  # fmt: skip
 _TABLE = [
-    click.option("--depth", type=click.IntRange(1), metavar="D", help="Sum up what is more than D levels deep (not in csv and json)."),
+    click.option(
+        "--depth",
+        type=click.IntRange(1),
+        metavar="D",
+        help="Sum up what is more than D levels deep (not in csv and json).",
+    ),
     click.option("--expand", is_flag=True, help="Show equal blocks one by one instead of folded, as csv and json do."),
 ]
 batch = click.option("--batch", type=click.IntRange(1), metavar="B", help="The size of the batch dimension.")

@@ -26,7 +26,13 @@ def export(spec, given, variant, free, torch, target):
 
 @click.command(short_help="Run the exported module and compare it with the prediction.")
 @table_options
-@click.option("--device", type=click.Choice(("cpu", "cuda", "meta")), default="cpu", show_default=True, help="Where to run it; meta allocates nothing.")
+@click.option(
+    "--device",
+    type=click.Choice(("cpu", "cuda", "meta")),
+    default="cpu",
+    show_default=True,
+    help="Where to run it; meta allocates nothing.",
+)
 @click.option("--train", is_flag=True, help="Run the backward pass too.")
 def verify(spec, given, variant, free, batch, depth, expand, format, target, device, train):
     """Build the exported PyTorch module, run it, and compare every layer with the prediction.

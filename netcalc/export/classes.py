@@ -51,7 +51,7 @@ class Names:
     def _input_variables(self) -> dict[str, str]:
         """The parameters of forward: `x` for a single input without a name."""
         names = list(self.block.inputs or ("input",))
-        if names == ["input"] or len(names) == 1 and self.block.single:
+        if names == ["input"] or (len(names) == 1 and self.block.single):
             return {names[0]: "x"}
         return {name: naming.variable(name, self.used, names) for name in names}
 
@@ -76,7 +76,11 @@ class Names:
         """The text of a symbol: a name, or an expression that has no formula."""
         if text == str(UNRESOLVED):
             return text
-        return re.sub(r"(?<![\w.])[A-Za-z_]\w*\b(?![(.])", lambda found: found[0] if found[0] in _WORDS else self.rename(found[0]), text)
+        return re.sub(
+            r"(?<![\w.])[A-Za-z_]\w*\b(?![(.])",
+            lambda found: found[0] if found[0] in _WORDS else self.rename(found[0]),
+            text,
+        )
 
 
 _WORDS = frozenset(("if", "else", "and", "or", "not", "True", "False", "i"))
@@ -119,14 +123,18 @@ class Elements:
 
     def shapes(self, entries: list[Entry]) -> list[tuple]:
         """The shapes of a layer's inputs in the block's names."""
-        return [self.shape(entries, [e.member.inputs[k] for e in entries]) for k in range(len(entries[0].member.inputs))]
+        return [
+            self.shape(entries, [e.member.inputs[k] for e in entries]) for k in range(len(entries[0].member.inputs))
+        ]
 
     def shape(self, entries: list[Entry], values: list) -> tuple:
         """The shape of a tensor in the block's names; in numbers where the class is for these instances alone."""
         found = unified([(e.frame, e.frame.shape(v), v.shape, e.index) for e, v in zip(entries, values, strict=True)])
         if not self.names.concrete:
             return found
-        return tuple(size if isinstance(actual, Formula) else actual for size, actual in zip(found, values[0].shape, strict=True))
+        return tuple(
+            size if isinstance(actual, Formula) else actual for size, actual in zip(found, values[0].shape, strict=True)
+        )
 
     def _code(self, shape) -> tuple:
         return tuple(size if type(size) is int else _Size(self.names.number(size)) for size in shape)
@@ -136,7 +144,13 @@ class Elements:
         layer = copy.copy(node.layer)
         cls = type(layer)
         places = [(key.value, key, value) for key, value in item.arguments]
-        if item.main is not None and cls.main and not cls.operator and item.type and isinstance(entries[0].member, Node):
+        if (
+            item.main is not None
+            and cls.main
+            and not cls.operator
+            and item.type
+            and isinstance(entries[0].member, Node)
+        ):
             places.append((cls.main, None, item.main))
         inferred = {}
         if shapes or not cls.inputs:
@@ -161,7 +175,11 @@ class Elements:
         """A value with its free sizes as source."""
         if isinstance(value, Formula):
             return Code(self.names.number(value))
-        return type(value)(map(self._open, value)) if type(value) in (list, tuple) and any(isinstance(v, Formula) for v in value) else value
+        return (
+            type(value)(map(self._open, value))
+            if type(value) in (list, tuple) and any(isinstance(v, Formula) for v in value)
+            else value
+        )
 
     def _same(self, layer, entries, written: set):
         """Arguments that come with a kind of layer must agree, for nothing in the source tells them apart."""
@@ -190,7 +208,7 @@ class Elements:
                 text = self.argument(None, item, values, entries, inferred)
                 texts.append(values[0] if text is None else Code(text) if isinstance(text, str) else text)
             return texts if any(isinstance(text, Code) for text in texts) else self._literal(current)
-        if entry.kind != "text" or isinstance(current[0], (Word, str)) and not entries[0].frame.env.has(entry.value):
+        if entry.kind != "text" or (isinstance(current[0], (Word, str)) and not entries[0].frame.env.has(entry.value)):
             return self._literal(current)
         try:
             expression = parsed(entry)

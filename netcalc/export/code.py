@@ -41,7 +41,21 @@ def python(expression: expressions.Expression, rename) -> str:
     return _python(expression.root, rename, 0)
 
 
-_LEVEL = {"if": 1, "or": 2, "and": 3, "not": 4, "compare": 5, "+": 6, "-": 6, "*": 7, "/": 7, "//": 7, "%": 7, "negative": 8, "**": 9}
+_LEVEL = {
+    "if": 1,
+    "or": 2,
+    "and": 3,
+    "not": 4,
+    "compare": 5,
+    "+": 6,
+    "-": 6,
+    "*": 7,
+    "/": 7,
+    "//": 7,
+    "%": 7,
+    "negative": 8,
+    "**": 9,
+}
 
 
 def _python(node, rename, outer: int) -> str:
@@ -70,7 +84,9 @@ def _compound(node, rename) -> tuple[str, int]:
     kind = node[0]
     if kind == "if":
         condition, then, other = (_python(part, rename, 2) for part in node[1:4])
-        return f"{then} if {condition} else {_python(node[3], rename, 1)}" if node[3][0] == "if" else f"{then} if {condition} else {other}", 1
+        return f"{then} if {condition} else {_python(node[3], rename, 1)}" if node[3][
+            0
+        ] == "if" else f"{then} if {condition} else {other}", 1
     if kind in ("or", "and"):
         level = _LEVEL[kind]
         return f" {kind} ".join(_python(part, rename, level + 1) for part in node[1]), level
@@ -109,7 +125,10 @@ def tidy(text: str) -> str:
         if token.type in (tokenize.NEWLINE, tokenize.NL, tokenize.ENDMARKER):
             continue
         after = previous is not None and (
-            previous.type in (tokenize.NAME, tokenize.NUMBER, tokenize.STRING) and previous.string not in ("if", "else", "in", "for", "and", "or", "not", "lambda", "return")
+            (
+                previous.type in (tokenize.NAME, tokenize.NUMBER, tokenize.STRING)
+                and previous.string not in ("if", "else", "in", "for", "and", "or", "not", "lambda", "return")
+            )
             or previous.string in (")", "]")
         )
         if token.type == tokenize.OP and token.string in _BINARY and after:
@@ -117,10 +136,29 @@ def tidy(text: str) -> str:
         elif token.string == "**" and after and (previous.string in ")]" or tokens[index + 1].string in ("(", "[")):
             out = f"{out.rstrip()} ** "
         else:
-            gap = text[previous.end[1] : token.start[1]] if previous is not None and previous.end[0] == token.start[0] else ""
+            gap = (
+                text[previous.end[1] : token.start[1]]
+                if previous is not None and previous.end[0] == token.start[0]
+                else ""
+            )
             out += ("" if out.endswith(" ") else gap) + token.string
         previous = token
     return out
+
+
+def spaced_slices(text: str) -> str:
+    """Slices with spaces around the colon where a bound is more than a name or a number."""
+
+    def spaced(part: str) -> str:
+        low, colon, high = part.partition(":")
+        if not colon or ":" in high or re.fullmatch(r"[\w-]*", low + high):
+            return part
+        return f"{low.strip()} : {high.strip()}".strip()
+
+    def subscript(found) -> str:
+        return f"[{', '.join(spaced(part) for part in found[1].split(', '))}]"
+
+    return re.sub(r"(?<=[\w)\]])\[([^\[\]]*:[^\[\]]*)\]", subscript, text)
 
 
 def wrapped(line: str, indent: int) -> list[str]:
@@ -128,6 +166,9 @@ def wrapped(line: str, indent: int) -> list[str]:
     pad, inner = " " * indent, indent + 4
     if MAGIC not in line and len(pad + line) <= WIDTH:
         return [pad + line]
+    left, equals, right = line.partition(" = ")
+    if equals and len(names := _parts(left)) > 1 and len(f"{pad}{left} = (") > WIDTH:
+        return [f"{pad}(", *(f"{pad}    {name}," for name in names), f"{pad}) = {right}"]
     split = _last_bracket(line)
     if split is None or not split[1].strip():
         return _split_operators(line, pad)

@@ -17,7 +17,9 @@ def sizes(graph: Graph, batch: int = 2, given: dict | None = None) -> dict[str, 
         chosen = {**fixed, **dict.fromkeys(others, candidate)}
         if _fit(graph, chosen):
             return chosen
-    raise NetcalcError(f"error: no small sizes of {', '.join(others)} suit this network\n  help: give them a value with --set")
+    raise NetcalcError(
+        f"error: no small sizes of {', '.join(others)} suit this network\n  help: give them a value with --set"
+    )
 
 
 def _fit(graph: Graph, chosen: dict) -> bool:
@@ -28,7 +30,12 @@ def _fit(graph: Graph, chosen: dict) -> bool:
             length = at(node.inputs[0].shape[0], chosen)
             if not isinstance(length, int) or length > at(node.layer.num_embeddings, chosen):
                 return False
-    return all(isinstance(at(size, chosen), int) and at(size, chosen) >= 1 for node in graph.nodes for v in node.outputs for size in v.shape)
+    return all(
+        isinstance(at(size, chosen), int) and at(size, chosen) >= 1
+        for node in graph.nodes
+        for v in node.outputs
+        for size in v.shape
+    )
 
 
 def _counts(value: Value) -> bool:
@@ -64,7 +71,14 @@ def loss_source(graph: Graph) -> list[str]:
     """The statements of the loss, from `output` to `return`."""
     outputs = {id(value): _output(graph, k, name) for k, (name, value) in enumerate(graph.outputs)}
     if not graph.loss:
-        first = next((text for (_, value), text in zip(graph.outputs, outputs.values(), strict=True) if value.dtype.startswith(("float", "bfloat"))), None)
+        first = next(
+            (
+                text
+                for (_, value), text in zip(graph.outputs, outputs.values(), strict=True)
+                if value.dtype.startswith(("float", "bfloat"))
+            ),
+            None,
+        )
         return [f"return {first}.mean()"] if first else ["return None"]
     lines: list[str] = []
     names = dict(outputs)

@@ -12,7 +12,7 @@ from ..language.names import is_name
 from ..layers.base import REGISTRY
 from . import naming
 from .classes import Entry, NotParametric, checked
-from .code import string, tidy
+from .code import spaced_slices, string, tidy
 from .sequences import _members, copies, sequence
 from .symbols import unified
 
@@ -84,11 +84,18 @@ class Forward:
     # -- variables
 
     def busy(self, variable: str, later: frozenset) -> bool:
-        return bool(self.holds.get(variable, set()) & later) or variable in self.holds and any(h.startswith("#") for h in self.holds[variable])
+        return bool(self.holds.get(variable, set()) & later) or (
+            variable in self.holds and any(h.startswith("#") for h in self.holds[variable])
+        )
 
     def target(self, item, prev, later, distant) -> str:
         """The variable for a result: its own name where it is read much later, else one that is free."""
-        if item is not None and naming.of(item) in distant and self.own(naming.of(item)) and not self.busy(naming.of(item), later):
+        if (
+            item is not None
+            and naming.of(item) in distant
+            and self.own(naming.of(item))
+            and not self.busy(naming.of(item), later)
+        ):
             return naming.of(item)
         for variable in (prev, *POOL):
             if variable in POOL and self.own(variable) and not self.busy(variable, later):
@@ -143,7 +150,11 @@ class Forward:
         if text in self.outside:
             return self.outside[text]
         if self.plan.kind == "group":
-            name = "context" if head == "input" else naming.variable(text.replace(".", "_").replace("-", "_"), self.names.used)
+            name = (
+                "context"
+                if head == "input"
+                else naming.variable(text.replace(".", "_").replace("-", "_"), self.names.used)
+            )
             while not self.own(name) or name in ("x", *self.outside.values(), *self.holds):
                 name += "_"
             self.outside[text] = name
@@ -159,7 +170,9 @@ class Forward:
     def fail(self, text: str):
         from ..errors import NetcalcError
 
-        raise NetcalcError(f"error: export cannot reach `{text}`: it lies inside a group; give the layers a body of their own")
+        raise NetcalcError(
+            f"error: export cannot reach `{text}`: it lies inside a group; give the layers a body of their own"
+        )
 
     def inputs(self, item, prev, entries) -> list[str]:
         """The variables that an item reads."""
@@ -185,6 +198,7 @@ class Forward:
             expression, flag = self.functional(item, entries, variables), condition and self.flag(item, condition)
         else:
             attribute = self.attribute(item, node, text, condition)
+            self.frozen(item, entries, attribute, condition)
             calls = {entry.member.layer.apply(attribute, variables) for entry in entries}
             if len(calls) != 1:
                 raise NotParametric("the calls differ")
@@ -201,7 +215,11 @@ class Forward:
     def operands(self, item, prev) -> list[str]:
         """The tensor operands of Add, Mul ...: the numbers are the layer's own."""
         listed = item.main.value if item.main.kind == "list" else [item.main]
-        tensors = [self.read(e.value, prev) for e in listed if e.kind == "text" and is_reference(e.value) and self.known(e.value)]
+        tensors = [
+            self.read(e.value, prev)
+            for e in listed
+            if e.kind == "text" and is_reference(e.value) and self.known(e.value)
+        ]
         if not tensors or len(listed) == 1:
             tensors.insert(0, prev)
         return tensors
@@ -248,7 +266,7 @@ class Forward:
                 self.sizes[spec_name] = name
             return name
 
-        return re.sub(rf"{naming.MARK}(\w+)", seen, text)
+        return spaced_slices(re.sub(rf"{naming.MARK}(\w+)", seen, text))
 
     def source(self, item, entries, later, distant):
         """What has no input: a Parameter or a Buffer, or what forward makes anew, on the device of its input."""
@@ -285,7 +303,11 @@ class Forward:
             pass
         parts = self.elements.parts(item, entries)
         if parts is not None and not parts:
-            return prev if "from" not in item.keywords else self.result(item, entries, variables[0], prev, later, distant, None, variables)
+            return (
+                prev
+                if "from" not in item.keywords
+                else self.result(item, entries, variables[0], prev, later, distant, None, variables)
+            )
         if parts is not None and any(part.condition for part in parts):
             text = self.listed(parts)
         elif member.kind != "block" and parts is None:
@@ -295,7 +317,7 @@ class Forward:
         else:
             text = self.elements.constructor(item, entries)
         attribute = self.attribute(item, member, text, condition)
-        self.frozen(item, entries, attribute)
+        self.frozen(item, entries, attribute, condition)
         expression = self.applied(item, f"{attribute}({', '.join(variables)})", attribute, variables, entries)
         flag = condition and self.present(item, attribute, condition)
         return self.result(item, entries, expression, prev, later, distant, flag, variables)
@@ -318,7 +340,9 @@ class Forward:
                 continue
             if plain:
                 one = len(plain) == 1 and not plain[0].startswith("*")
-                self.init.append((0, f"layers.append({plain[0]})" if one else f"layers += [{', '.join(plain)}\x01]", ""))
+                self.init.append(
+                    (0, f"layers.append({plain[0]})" if one else f"layers += [{', '.join(plain)}\x01]", "")
+                )
                 plain = []
             if part is not None:
                 self.init.append((0, f"if {part.condition}:", ""))
@@ -343,13 +367,17 @@ class Forward:
         variables = self.inputs(item, prev, entries)
         if not checkpointed:
             flag = condition and self.present(item, attribute, condition)
-            return self.result(item, entries, f"{attribute}({', '.join(variables)})", prev, later, distant, flag, variables)
+            return self.result(
+                item, entries, f"{attribute}({', '.join(variables)})", prev, later, distant, flag, variables
+            )
         self.emitter.imports.add("from torch.utils.checkpoint import checkpoint")
         variable = self.target(item, prev, later, distant)
         if variable != variables[0]:
             self.assign(variable, variables[0], None)
         self.lines.append((0, f"for block in {attribute}:", ""))
-        self.lines.append((4, f"{variable} = checkpoint(block, {variable}, use_reentrant=False)", self.comment(entries)))
+        self.lines.append(
+            (4, f"{variable} = checkpoint(block, {variable}, use_reentrant=False)", self.comment(entries))
+        )
         self.holds[variable] = {naming.of(item)} if naming.of(item) else set()
         self.vars[naming.of(item)] = variable
         return variable
@@ -366,7 +394,9 @@ class Forward:
 
         runs = runs_of(_Plain(self.elements), item, found)
         texts = [f"*[{run.text} for {run.loop}]" if run.loop else run.text for run in runs]
-        listed = f"[{runs[0].text} for {runs[0].loop}]" if len(runs) == 1 and runs[0].loop else f"[{', '.join(texts)}\x01]"
+        listed = (
+            f"[{runs[0].text} for {runs[0].loop}]" if len(runs) == 1 and runs[0].loop else f"[{', '.join(texts)}\x01]"
+        )
         attribute = self.attribute(item, entries[0].member, f"nn.ModuleList({listed})", None)
         variables = self.arguments(item, [members[0]], prev)
         block, given = members[0].member, list(members[0].member.inputs)
@@ -383,7 +413,11 @@ class Forward:
             kept[name] = variable
             self.pin(variable)
         results = [kept.get(name or "", "_") for name in outputs] if len(outputs) > 1 else [kept[carried[0]]]
-        call = f"checkpoint(block, {', '.join(variables)}, use_reentrant=False)" if block.segment and "checkpoint" in item.keywords else f"block({', '.join(variables)})"
+        call = (
+            f"checkpoint(block, {', '.join(variables)}, use_reentrant=False)"
+            if block.segment and "checkpoint" in item.keywords
+            else f"block({', '.join(variables)})"
+        )
         if call.startswith("checkpoint"):
             self.emitter.imports.add("from torch.utils.checkpoint import checkpoint")
         self.lines.append((0, f"for block in {attribute}:", ""))
@@ -409,7 +443,11 @@ class Forward:
         base = entries[0].frame.scope.path if self.plan.kind != "group" else self.plan.scopes[0][1].path
         inner = target[len(base) + 1 :] if base and target.startswith(base + ".") else target
         attribute = self.reach(inner)
-        if isinstance(member, Node) and member.layer.torch(*member.shapes) is not None and member.type not in EXPRESSIONS:
+        if (
+            isinstance(member, Node)
+            and member.layer.torch(*member.shapes) is not None
+            and member.type not in EXPRESSIONS
+        ):
             expression = member.layer.apply(attribute, variables)
         elif isinstance(member, Node):
             expression = self.functional(member.item, entries, variables)
@@ -469,16 +507,20 @@ class Forward:
         self.init.append((0, f"self.{name} = {condition}", ""))
         return f"self.{name}"
 
-    def frozen(self, item, entries, attribute: str):
+    def frozen(self, item, entries, attribute: str, condition: str | None = None):
         if "freeze" in item.keywords and entries[0].member.frozen:
-            self.init.append((0, f"{attribute}.requires_grad_(False)", ""))
+            self.init.append((4 if condition else 0, f"{attribute}.requires_grad_(False)", ""))
 
     # -- results
 
     def result(self, item, entries, expression, prev, later, distant, flag, variables):
         """Assign a result; under a flag the variable keeps the tensor before where the flag is false."""
         member = entries[0].member
-        outputs = member.outputs if not isinstance(member, Node) else [(p, v) for p, v in zip(member.parts or (None,), member.outputs, strict=True)]
+        outputs = (
+            member.outputs
+            if not isinstance(member, Node)
+            else [(p, v) for p, v in zip(member.parts or (None,), member.outputs, strict=True)]
+        )
         if len(outputs) > 1 or (isinstance(member, Node) and member.parts is not None):
             return self.unpacked(item, member, [name for name, _ in outputs], expression, later, distant)
         if flag is None:
@@ -506,7 +548,9 @@ class Forward:
         """Several outputs: a variable for each that is read."""
         name = naming.of(item)
         variables = self.part_variables(name, member, parts, later, later | distant)
-        pattern = _UNPACKED.get(member.type if isinstance(member, Node) else "", ", ".join(f"{{{k}}}" for k in range(len(parts))))
+        pattern = _UNPACKED.get(
+            member.type if isinstance(member, Node) else "", ", ".join(f"{{{k}}}" for k in range(len(parts)))
+        )
         if pattern.startswith("{0}, (") and variables[1:] == ["_"] * (len(parts) - 1):
             pattern = "{0}, _"
         left = pattern.format(*variables)
@@ -524,7 +568,11 @@ class Forward:
 
     def part_variables(self, name: str | None, member, parts, later: frozenset, read: frozenset) -> list[str]:
         """`q`, `k` and `v` for a layer called qkv; else what is free for the first, and the name with the part's."""
-        if name and len(name) == len(parts) == len({*name}) and all(self.own(c) and not self.busy(c, later) for c in name):
+        if (
+            name
+            and len(name) == len(parts) == len({*name})
+            and all(self.own(c) and not self.busy(c, later) for c in name)
+        ):
             found = list(name)
         else:
             stem = re.sub(r"\W", "_", name or (member.type if isinstance(member, Node) else "out")).lower()
@@ -534,14 +582,23 @@ class Forward:
                 while not self.own(own) or self.busy(own, later) or own in found:
                     own += "_"
                 found.append(own)
-        wanted = [k == 0 or any(f"{head}.{key}" in read for head in (name, "prev") for key in (part, k)) for k, part in enumerate(parts)]
+        wanted = [
+            k == 0 or any(f"{head}.{key}" in read for head in (name, "prev") for key in (part, k))
+            for k, part in enumerate(parts)
+        ]
         return [variable if used else "_" for variable, used in zip(found, wanted, strict=True)]
 
     def comment(self, entries) -> str:
         """The output's shape in the words of the block."""
         found = []
         for entry in entries:
-            value = entry.member.outputs[0] if isinstance(entry.member, Node) else entry.member.outputs[0][1] if entry.member.outputs else None
+            value = (
+                entry.member.outputs[0]
+                if isinstance(entry.member, Node)
+                else entry.member.outputs[0][1]
+                if entry.member.outputs
+                else None
+            )
             if value is None:
                 return ""
             found.append((entry.frame, entry.frame.shape(value), value.shape, entry.index))
@@ -633,7 +690,9 @@ def references(items) -> frozenset:
     for item in items:
         entry = item.keywords.get("from")
         if entry is not None:
-            refs = [v for _, v in entry.value] if entry.kind == "map" else entry.value if entry.kind == "list" else [entry]
+            refs = (
+                [v for _, v in entry.value] if entry.kind == "map" else entry.value if entry.kind == "list" else [entry]
+            )
             found.update(str(ref.value) for ref in refs)
         if item.main is not None and item.type in REGISTRY and REGISTRY[item.type].operator:
             for ref in item.main.value if item.main.kind == "list" else [item.main]:

@@ -52,7 +52,9 @@ def module(layer, emitter) -> str | None:
         return None
     arguments, expression = _MODULES[name]
     stored = "\n".join(f"        self.{argument} = {argument}" for argument in arguments)
-    emitter.helper(name, _UNARY.format(name=name, doc=doc, arguments=", ".join(arguments), stored=stored, expression=expression))
+    emitter.helper(
+        name, _UNARY.format(name=name, doc=doc, arguments=", ".join(arguments), stored=stored, expression=expression)
+    )
     values = [layer.value(argument) for argument in arguments]
     return f"{name}({', '.join(_value(value) for value in values)})"
 
@@ -60,7 +62,9 @@ def module(layer, emitter) -> str | None:
 def of_graph(graph) -> list[str]:
     """The sources of all helpers that the layers of a graph may need."""
     layers = [node.layer for node in (*graph.nodes, *(graph.loss or ()))]
-    wrapped = [f"class {layer.type}(nn.Module):" for layer in layers if layer.type in _FUNCTIONS or layer.type in _MODULES]
+    wrapped = [
+        f"class {layer.type}(nn.Module):" for layer in layers if layer.type in _FUNCTIONS or layer.type in _MODULES
+    ]
     return [*wrapped, *(layer.helper_source for layer in layers if layer.helper_source)]
 
 

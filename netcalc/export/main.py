@@ -11,7 +11,19 @@ def main_lines(emitter, model) -> list[str]:
     """`python model.py`: builds the model, counts, runs forward once, and with --train one training step."""
     graph = emitter.graph
     emitter.imports.add("import argparse")
-    return [*_inputs(graph), "", "", *_loss(graph), "", "", *_main(model, graph), "", "", 'if __name__ == "__main__":', "    main()"]
+    return [
+        *_inputs(graph),
+        "",
+        "",
+        *_loss(graph),
+        "",
+        "",
+        *_main(model, graph),
+        "",
+        "",
+        'if __name__ == "__main__":',
+        "    main()",
+    ]
 
 
 def _inputs(graph) -> list[str]:
@@ -20,7 +32,11 @@ def _inputs(graph) -> list[str]:
         small[name] = naming.variable(name, {*naming.USED, *small.values()})
 
     def rename(size) -> str:
-        return number(size.at({name: symbol(new) for name, new in small.items()})) if isinstance(size, Formula) else number(size)
+        return (
+            number(size.at({name: symbol(new) for name, new in small.items()}))
+            if isinstance(size, Formula)
+            else number(size)
+        )
 
     chosen = examples.sizes(graph)
     parameters = ", ".join(f"{small[name]}={value}" for name, value in chosen.items())
@@ -35,7 +51,7 @@ def _loss(graph) -> list[str]:
     return ["def loss_of(output):", f'    """{what}"""', *lines]
 
 
-_MAIN = '''\
+_MAIN = """\
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--train", action="store_true", help="run one training step")
@@ -52,7 +68,7 @@ def main():
     with torch.no_grad():
         output = model.eval()(*example_inputs())
 {shown}
-'''
+"""
 
 
 def _main(model, graph) -> list[str]:

@@ -184,9 +184,13 @@ class Emitter:
             block = names.block
             kind = scopes[0][1].kind
             if kind == "copies" or (kind == "Parallel" and item.merge is None):
-                raise NetcalcError(f"error: export cannot write the {kind} `{item.name}`: leave its name out, or make a block of it")
+                raise NetcalcError(
+                    f"error: export cannot write the {kind} `{item.name}`: leave its name out, or make a block of it"
+                )
             wiring, items = (item, naming.inner(item)) if kind in ("Residual", "Parallel") else (None, item.body)
-            plan = Plan(self, self._class_name(_camel(item.name or "group")), "group", block, items, scopes, names, wiring)
+            plan = Plan(
+                self, self._class_name(_camel(item.name or "group")), "group", block, items, scopes, names, wiring
+            )
             self.plans.append(plan)
             self.groups[key] = plan
         return plan
@@ -208,7 +212,12 @@ class Emitter:
 
     def _ties(self, plan: Plan):
         """Tied parameters, at the end of the model's __init__."""
-        ties = [(n.key(name), other.key(o)) for n in self.graph.nodes if n.original is None for name, (other, o) in n.tied.items()]
+        ties = [
+            (n.key(name), other.key(o))
+            for n in self.graph.nodes
+            if n.original is None
+            for name, (other, o) in n.tied.items()
+        ]
         if not ties:
             return
         at = next((k for k, line in enumerate(plan.text) if line.startswith("    def forward")), len(plan.text) + 1) - 1
@@ -231,7 +240,7 @@ def _scopes(scope: Scope):
 
 
 def _has_kind(value) -> bool:
-    return isinstance(value, KindValue) or isinstance(value, list) and any(map(_has_kind, value))
+    return isinstance(value, KindValue) or (isinstance(value, list) and any(map(_has_kind, value)))
 
 
 def _kind_text(value) -> str:

@@ -71,7 +71,12 @@ def variable(wanted: str, used, taken=()) -> str:
 def attribute(wanted: str, taken=()) -> str:
     """An attribute that the source adds on its own account: not a module of the spec, nothing of nn.Module."""
     name = f"arg{wanted}" if wanted.startswith("__") else wanted
-    while name in taken or keyword.iskeyword(name) or name in MODULE_ATTRIBUTES or name[1:] in _PRIVATE and name[0] == "_":
+    while (
+        name in taken
+        or keyword.iskeyword(name)
+        or name in MODULE_ATTRIBUTES
+        or (name[1:] in _PRIVATE and name[0] == "_")
+    ):
         name += "_"
     return name
 
@@ -83,8 +88,10 @@ def plain(path: str) -> bool:
 
 def refuse(name: str) -> None:
     """Refuse the name of a layer that would replace a part of nn.Module."""
-    if name[:1] == "_" and name[1:] in _PRIVATE or name.startswith("__") and name.endswith("__") and len(name) > 4:
-        raise NetcalcError(f"error: export cannot write a layer called `{name}`: torch.nn.Module has it already\n  help: call it {name.strip('_')}")
+    if (name[:1] == "_" and name[1:] in _PRIVATE) or (name.startswith("__") and name.endswith("__") and len(name) > 4):
+        raise NetcalcError(
+            f"error: export cannot write a layer called `{name}`: torch.nn.Module has it already\n  help: call it {name.strip('_')}"
+        )
 
 
 def of(item) -> str | None:
@@ -113,7 +120,11 @@ def inner(item) -> list:
 
 def count(name: str, items) -> int:
     """How many lines of a body have a name."""
-    return sum(1 if item.name else count(name, inner(item)) if item.type in ("Residual", "Parallel") else 0 for item in items if item.name in (None, name))
+    return sum(
+        1 if item.name else count(name, inner(item)) if item.type in ("Residual", "Parallel") else 0
+        for item in items
+        if item.name in (None, name)
+    )
 
 
 def defined(sources) -> set[str]:

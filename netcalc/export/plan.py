@@ -122,7 +122,9 @@ class Plan:
         wanted = [(name, ref) for name, ref in self.block.outputs]
         texts = [forward.read(str(ref.value), last) for _, ref in wanted if self._there(ref, scope)]
         if self.kind == "model" and any(name for name, _ in wanted):
-            return "{" + ", ".join(f'{string(name)}: {text}' for (name, _), text in zip(wanted, texts, strict=True)) + "}"
+            return (
+                "{" + ", ".join(f"{string(name)}: {text}" for (name, _), text in zip(wanted, texts, strict=True)) + "}"
+            )
         return ", ".join(texts)
 
     @staticmethod
@@ -200,7 +202,9 @@ class Plan:
         if self.kind == "group":
             optional = [(name, None, source) for name, _, source in optional]
             known = {name for name, *_ in [*sizes, *required, *optional]}
-            optional += [(name, None, ("argument", name)) for name in sorted(computed) if name in used and name not in known]
+            optional += [
+                (name, None, ("argument", name)) for name in sorted(computed) if name in used and name not in known
+            ]
         self.parameters = [*sizes, *required, *optional]
         self.computed = {} if self.kind == "group" else computed
 
@@ -228,7 +232,7 @@ class Plan:
             return _decimal(default, number(expression.constant))
         if expression is not None and expression.root[0] == "bool":
             return "True" if expression.root[1] else "False"
-        if default.kind == "list" or expression is not None and not expression.names & set(self.block.args):
+        if default.kind == "list" or (expression is not None and not expression.names & set(self.block.args)):
             from ..elaborate.environment import evaluate
 
             return _frozen(value_text(evaluate(default, scope.env, as_word=True)))
@@ -249,7 +253,11 @@ class Plan:
             except SpecError:
                 continue
             env = self.scopes[0][1].env
-            if expression.names and all(env.has(n) for n in expression.names) and not isinstance(env.lookup(spec_name), KindValue):
+            if (
+                expression.names
+                and all(env.has(n) for n in expression.names)
+                and not isinstance(env.lookup(spec_name), KindValue)
+            ):
                 self.emitter.uses(default.value)
                 found[self.names.rename(spec_name)] = tidy(python(expression, self.names.rename))
         return found

@@ -213,5 +213,8 @@ def template_text(text: str, rename, run: Run) -> str:
         known = {"i": run.first}
         made = "".join(p if k % 2 == 0 else str(parse(p).value(lambda n: known[n])) for k, p in enumerate(pieces))
         return string(made)
-    inner = [p if k % 2 == 0 else "{" + python(parse(p), lambda n: n if n == "i" else rename(n)) + "}" for k, p in enumerate(pieces)]
+    inner = [
+        p if k % 2 == 0 else "{" + python(parse(p), lambda n: n if n == "i" else rename(n)) + "}"
+        for k, p in enumerate(pieces)
+    ]
     return "f" + string("".join(inner))

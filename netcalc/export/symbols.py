@@ -18,7 +18,17 @@ from ..language.names import is_type
 from ..layers.kinds import ArgumentError
 from .code import python
 
-FAILURES = (SpecError, ArgumentError, ExpressionError, TypeError, KeyError, ValueError, AttributeError, ArithmeticError, IndexError)
+FAILURES = (
+    SpecError,
+    ArgumentError,
+    ExpressionError,
+    TypeError,
+    KeyError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+    IndexError,
+)
 
 #: a size that has no common expression; it must not appear in source
 UNRESOLVED = symbol("UNRESOLVED_SIZE")
@@ -66,7 +76,11 @@ class Frame:
     def is_real(self, name: str) -> bool:
         """Whether an argument is a real number that only happens to be whole here, such as width: 1.0."""
         default = self.scope.block.args.get(name)
-        return default is not None and default[1].kind == "text" and re.fullmatch(r"[\d_]*\.\d*", default[1].value) is not None
+        return (
+            default is not None
+            and default[1].kind == "text"
+            and re.fullmatch(r"[\d_]*\.\d*", default[1].value) is not None
+        )
 
     def shape(self, value) -> tuple:
         return self.shapes.get(id(value), value.shape)
@@ -153,7 +167,9 @@ class Frame:
             return value if _is_size(value) or isinstance(value, list) else actual
         if entry.kind == "list":
             values = actual if isinstance(actual, (list, tuple)) else [None] * len(entry.value)
-            return [self.symbolic_value(item, None, lookup, value) for item, value in zip(entry.value, values, strict=True)]
+            return [
+                self.symbolic_value(item, None, lookup, value) for item, value in zip(entry.value, values, strict=True)
+            ]
         if entry.kind != "text":
             return actual
         try:
@@ -166,7 +182,7 @@ class Frame:
             if any(map(self.is_real, expression.names)):
                 raise ValueError("not a formula in whole numbers")
             value = expression.value(lookup)
-            if isinstance(value, Formula) and value.is_whole() or type(value) is int:
+            if (isinstance(value, Formula) and value.is_whole()) or type(value) is int:
                 return value
         except FAILURES:
             pass

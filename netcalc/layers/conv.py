@@ -59,7 +59,9 @@ class Convolution(Layer):
         n, _, *size = x
         out = [
             (length + pad - d * (k - 1) - 1) // s + 1
-            for length, pad, d, k, s in zip(size, self.pads(), self.dilation, self.kernel_size, self.stride, strict=True)
+            for length, pad, d, k, s in zip(
+                size, self.pads(), self.dilation, self.kernel_size, self.stride, strict=True
+            )
         ]
         return (n, self.out_channels, *out)
 
@@ -116,7 +118,12 @@ class TransposedConvolution(Layer):
         yield need(divides(self.groups, self.out_channels), "E412",
                    lambda: f"out_channels = {self.out_channels} is not divisible by groups = {self.groups}", "groups")  # fmt: skip
         for extra, s, d in zip(self.output_padding, self.stride, self.dilation, strict=True):
-            yield need(extra < s or extra < d, "E411", "output_padding must be smaller than stride or dilation", "output_padding")
+            yield need(
+                extra < s or extra < d,
+                "E411",
+                "output_padding must be smaller than stride or dilation",
+                "output_padding",
+            )
         for length in self.shape(x)[2:]:
             yield need(at_least(length, 1), "E404", lambda: f"the output would be {listed(self.shape(x)[2:])}", "padding",
                        "use less padding or a larger kernel")  # fmt: skip

@@ -66,11 +66,15 @@ def _flag(value, ndim=0):
     if isinstance(value, bool):
         return value
     said = {"yes": "true", "no": "false", "on": "true", "off": "false"}.get(str(value).lower(), str(value).lower())
-    raise ArgumentError("E304", f"is {shown(value)}, which is neither true nor false", f"write {said}" if said in ("true", "false") else "write true or false")
+    raise ArgumentError(
+        "E304",
+        f"is {shown(value)}, which is neither true nor false",
+        f"write {said}" if said in ("true", "false") else "write true or false",
+    )
 
 
 def _real(value, ndim=0):
-    if isinstance(value, bool) or not isinstance(value, (int, Fraction, float, Formula)) and not is_array(value):
+    if isinstance(value, bool) or (not isinstance(value, (int, Fraction, float, Formula)) and not is_array(value)):
         raise ArgumentError("E304", f"needs a number, not {shown(value)}")
     return value
 
@@ -131,7 +135,11 @@ probability = Kind("number from 0 to 1", _probability, schema={"type": ["number"
 #: one number, or a list of one for each spatial dimension of the layer (`ndim`)
 spatial_dim = Kind("whole number >= 1, or one per spatial dimension", _spatial(positive), schema=_PER_DIM)
 spatial_count = Kind("whole number >= 0, or one per spatial dimension", _spatial(natural), schema=_PER_DIM)
-spatial_real = Kind("number, or one per spatial dimension", _spatial(_real), schema={"anyOf": [{"type": ["number", "string"]}, {"type": "array"}]})
+spatial_real = Kind(
+    "number, or one per spatial dimension",
+    _spatial(_real),
+    schema={"anyOf": [{"type": ["number", "string"]}, {"type": "array"}]},
+)
 dims = Kind("list of whole numbers", _list(whole), schema={"type": ["array", "string", "integer"]})
 sizes = Kind("list of sizes", _list(whole), schema={"type": ["array", "string", "integer"]})
 
@@ -155,7 +163,12 @@ def either(kind: Kind, *allowed: str) -> Kind:
             return None if value == "none" else str(value)
         return kind.convert(value, ndim)
 
-    return Kind(f"{kind.text}, or {' | '.join(allowed)}", convert, (*kind.words, *allowed), {"anyOf": [kind.schema, {"type": "string"}]})
+    return Kind(
+        f"{kind.text}, or {' | '.join(allowed)}",
+        convert,
+        (*kind.words, *allowed),
+        {"anyOf": [kind.schema, {"type": "string"}]},
+    )
 
 
 def optional(kind: Kind) -> Kind:
@@ -165,9 +178,19 @@ def optional(kind: Kind) -> Kind:
 
 def per_dimension(kind: Kind) -> Kind:
     """One value of `kind`, or a list with one for each spatial dimension of the layer."""
-    return Kind(f"{kind.text}, or one per spatial dimension", _spatial(kind.convert), kind.words, {"anyOf": [kind.schema, {"type": "array"}]})
+    return Kind(
+        f"{kind.text}, or one per spatial dimension",
+        _spatial(kind.convert),
+        kind.words,
+        {"anyOf": [kind.schema, {"type": "array"}]},
+    )
 
 
 def list_of(kind: Kind, least: int = 0) -> Kind:
     """A list whose items are of `kind` (a bare value is a list of one)."""
-    return Kind(f"list of {kind.text}", _list(kind.convert, least), kind.words, {"type": ["array", "string", "integer", "number"]})
+    return Kind(
+        f"list of {kind.text}",
+        _list(kind.convert, least),
+        kind.words,
+        {"type": ["array", "string", "integer", "number"]},
+    )

@@ -72,7 +72,9 @@ MAX_PIECES = 1_000  # outputs of one layer
 
 def few(count, at: str):
     """E411: a bounded number of outputs, so that no spec can ask for more than there is memory for."""
-    return need(count <= MAX_PIECES, "E411", lambda: f"{count:,} pieces are too many: at most {MAX_PIECES:,} are possible", at)
+    return need(
+        count <= MAX_PIECES, "E411", lambda: f"{count:,} pieces are too many: at most {MAX_PIECES:,} are possible", at
+    )
 
 
 class Cutting(Shaping):

@@ -88,7 +88,14 @@ class RelativePositionBuckets(Layer):
     max_distance = arg(integer, 128, doc="from here on everything is in the last bucket")
 
     helper_source = '''\
-def relative_buckets(query_length, key_length, bidirectional=True, num_buckets=32, max_distance=128, device=None):
+def relative_buckets(
+    query_length,
+    key_length,
+    bidirectional=True,
+    num_buckets=32,
+    max_distance=128,
+    device=None,
+):
     """The bucket of the distance from each query to each key, as in T5: [query_length, key_length]."""
     keys = torch.arange(key_length, device=device)
     distance = keys - torch.arange(query_length, device=device)[:, None]
@@ -102,7 +109,8 @@ def relative_buckets(query_length, key_length, bidirectional=True, num_buckets=3
     exact = num_buckets // 2
     scale = (num_buckets - exact) / math.log(max_distance / exact)
     far = exact + ((distance.float() / exact).log() * scale).long()
-    return first + torch.where(distance < exact, distance, far.clamp(max=num_buckets - 1))
+    far = far.clamp(max=num_buckets - 1)
+    return first + torch.where(distance < exact, distance, far)
 '''
 
     def needs(self):

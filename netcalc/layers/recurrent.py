@@ -104,7 +104,12 @@ class Recurrent(Gated):
         fixed = type(self.num_layers) is int
         yield need(fixed, "E405", lambda: f"num_layers must be fixed, but is {self.num_layers}", "num_layers")
         if fixed:
-            yield need(self.num_layers <= 1_000, "E411", lambda: f"num_layers is {self.num_layers:,}; at most 1,000 are possible", "num_layers")
+            yield need(
+                self.num_layers <= 1_000,
+                "E411",
+                lambda: f"num_layers is {self.num_layers:,}; at most 1,000 are possible",
+                "num_layers",
+            )
         yield from super().needs(x, *given)
 
     def shape(self, x, *given):

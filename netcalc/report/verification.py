@@ -47,18 +47,36 @@ class Verification(Result):
 
     @property
     def totals(self) -> dict:
-        return {check.name: {"predicted": _plain(check.predicted), "measured": _plain(check.measured), "ok": check.ok} for check in self.checks}
+        return {
+            check.name: {"predicted": _plain(check.predicted), "measured": _plain(check.measured), "ok": check.ok}
+            for check in self.checks
+        }
 
     def to_dict(self) -> dict:
         keys = ("output", "params", "buffers", "macs")
-        layers = [{k: {"predicted": v[0], "measured": v[1]} if k in keys else v for k, v in row.items()} for row in self.measured]
-        return {**self.head(), "device": self.device, "sizes": self.sizes, "train": self.train, "layers": layers, "total": self.totals, "ok": self.ok}
+        layers = [
+            {k: {"predicted": v[0], "measured": v[1]} if k in keys else v for k, v in row.items()}
+            for row in self.measured
+        ]
+        return {
+            **self.head(),
+            "device": self.device,
+            "sizes": self.sizes,
+            "train": self.train,
+            "layers": layers,
+            "total": self.totals,
+            "ok": self.ok,
+        }
 
     def format(self, format="table", depth=None, expand=False, width=None) -> str:
         if format == "csv":
             flat = []
             for row in self.measured:
-                pairs = {f"{k}_{side}": _cell(row[k][i]) for k in ("output", "params", "buffers", "macs") for i, side in enumerate(("predicted", "measured"))}
+                pairs = {
+                    f"{k}_{side}": _cell(row[k][i])
+                    for k in ("output", "params", "buffers", "macs")
+                    for i, side in enumerate(("predicted", "measured"))
+                }
                 flat.append({"name": row["name"], "type": row["type"], **pairs, "ok": row["ok"]})
             return tables.csv_text(flat)
         return super().format(format, depth, expand, width)
@@ -73,30 +91,62 @@ class Verification(Result):
         rows = []
         for line in shown:
             measured = by_row[id(line.rows[0])]
-            rows.append([line.title, shape(line.output), number(line.sum("params")), number(line.sum("buffers")), number(line.sum("macs")), verdict(measured)])
+            rows.append(
+                [
+                    line.title,
+                    shape(line.output),
+                    number(line.sum("params")),
+                    number(line.sum("buffers")),
+                    number(line.sum("macs")),
+                    verdict(measured),
+                ]
+            )
         return Table(columns, rows, None, self._title() + self._how(), self._below())
 
     def _how(self) -> list[str]:
         at = ", ".join(f"{name} = {value}" for name, value in self.sizes.items())
         passes = "forward and backward" if self.train else "forward"
-        return [f"The exported module, run on {self.device} ({passes}){f' with {at}' if at else ''}; MACs by torch's flop counter on the meta device."]
+        return [
+            f"The exported module, run on {self.device} ({passes}){f' with {at}' if at else ''}; MACs by torch's flop counter on the meta device."
+        ]
 
     def _below(self) -> list[str]:
         width = max(len(_TITLES[check.name]) for check in self.checks) + 2
         lines = [f"{_TITLES[check.name] + ':':<{width}}{_compared(check)}" for check in self.checks]
         unseen = sum(row["output"][1] is None for row in self.measured)
         if unseen:
-            lines.append(f"`in forward`: {unseen} layers are expressions there, not modules; their MACs are in the total.")
-        missed = sorted({row["type"] for row in self.measured if row["macs"][0] and row["macs"][1] is None and row["output"][1] is not None})
-        lines += [f"{kind}: torch's counter does not know its products, so its MACs are not compared." for kind in missed]
-        wrong = [row["name"] for row in self.measured if not row["ok"]] + [check.name for check in self.checks if not check.ok]
-        lines += ["", "Verified: every figure equals what torch does." if not wrong else f"NOT verified: {', '.join(wrong[:8])} differ{'s' if len(wrong) == 1 else ''}."]
+            lines.append(
+                f"`in forward`: {unseen} layers are expressions there, not modules; their MACs are in the total."
+            )
+        missed = sorted(
+            {
+                row["type"]
+                for row in self.measured
+                if row["macs"][0] and row["macs"][1] is None and row["output"][1] is not None
+            }
+        )
+        lines += [
+            f"{kind}: torch's counter does not know its products, so its MACs are not compared." for kind in missed
+        ]
+        wrong = [row["name"] for row in self.measured if not row["ok"]] + [
+            check.name for check in self.checks if not check.ok
+        ]
+        lines += [
+            "",
+            "Verified: every figure equals what torch does."
+            if not wrong
+            else f"NOT verified: {', '.join(wrong[:8])} differ{'s' if len(wrong) == 1 else ''}.",
+        ]
         return lines
 
 
 def verdict(row: dict) -> str:
     """`equal`, `in forward` (no module to measure), or each difference with both numbers."""
-    wrong = [f"{k} is {_show(row[k][1])}, not {_show(row[k][0])}" for k in ("output", "params", "buffers", "macs") if row[k][1] is not None and row[k][1] != row[k][0]]
+    wrong = [
+        f"{k} is {_show(row[k][1])}, not {_show(row[k][0])}"
+        for k in ("output", "params", "buffers", "macs")
+        if row[k][1] is not None and row[k][1] != row[k][0]
+    ]
     if wrong:
         return "; ".join(wrong)
     return "equal" if row["output"][1] is not None else "in forward"
@@ -112,7 +162,10 @@ def _compared(check: Check) -> str:
     if check.name == "output":
         predicted, measured = (", ".join(map(shape, shapes)) for shapes in (check.predicted, check.measured))
     else:
-        predicted, measured = f"{check.predicted:,}", f"{check.measured:,}" if check.measured is not None else "not measured"
+        predicted, measured = (
+            f"{check.predicted:,}",
+            f"{check.measured:,}" if check.measured is not None else "not measured",
+        )
     return f"{predicted}, equal" if check.ok else f"predicted {predicted}, measured {measured}"
 
 

@@ -23,10 +23,40 @@ from netcalc.export import live, naming
 PYTHON = ["class", "none", "self", "super", "range", "len", "round", "getattr"]
 OF_TORCH = ["torch", "nn", "f", "training", "forward_", "append", "parameters"]
 OF_FILE = ["main", "loss_of", "checkpoint", "math", "make_divisible", "attention", "model"]
-VARIABLES = ["x", "y", "out", "identity", "block", "layers", "context", "relu", "has_extra", "_", "length", "in_channels", "x_", "c"]
+VARIABLES = [
+    "x",
+    "y",
+    "out",
+    "identity",
+    "block",
+    "layers",
+    "context",
+    "relu",
+    "has_extra",
+    "_",
+    "length",
+    "in_channels",
+    "x_",
+    "c",
+]
 UNDERSCORES = ["_modules", "__class__", "__x", "__x__", "___"]
 NAMES = [*PYTHON, *OF_TORCH, *OF_FILE, *VARIABLES, *UNDERSCORES]
-TYPES = ["F", "None", "True", "False", "OrderedDict", "Exception", "Tensor", "LayerNorm2d", "StochasticDepth", "Permute", "Model", "Net", "Group", "Box"]
+TYPES = [
+    "F",
+    "None",
+    "True",
+    "False",
+    "OrderedDict",
+    "Exception",
+    "Tensor",
+    "LayerNorm2d",
+    "StochasticDepth",
+    "Permute",
+    "Model",
+    "Net",
+    "Group",
+    "Box",
+]
 
 HEAD = "netcalc: 1\nname: Net\n"
 ARGUMENT_OF_BLOCK = """
@@ -50,7 +80,9 @@ blocks:
         when: NAME > 3
       - last: {Conv1d: {out_channels: 4, kernel_size: 1}}
 """
-NUMBERED_COPIES = ARGUMENT_OF_BLOCK.replace("- h: {Linear: L}", "- Mul: [prev, NAME]\n      - Linear: L")  # cannot share one class
+NUMBERED_COPIES = ARGUMENT_OF_BLOCK.replace(
+    "- h: {Linear: L}", "- Mul: [prev, NAME]\n      - Linear: L"
+)  # cannot share one class
 ARGUMENT_OF_SEQUENTIAL = """
 args: {NAME: 2}
 input: [M, 4, 8]
@@ -241,7 +273,11 @@ blocks:
       - Linear: 8
         name: NAME
 """
-ROLES = {name.lower(): text for name, text in list(globals().items()) if name.isupper() and isinstance(text, str) and "NAME" in text}
+ROLES = {
+    name.lower(): text
+    for name, text in list(globals().items())
+    if name.isupper() and isinstance(text, str) and "NAME" in text
+}
 
 BLOCK = """
 input: [M, 8, 4, 4]
@@ -286,7 +322,25 @@ blocks:
       - Mul: [prev, y]
       - Linear: D
 """
-SIZES = ["X", "Y", "U", "W", "F", "Nn", "Torch", "Self", "Class", "None", "If", "Out", "D1", "Super", "Scale", "Length", "Math"]
+SIZES = [
+    "X",
+    "Y",
+    "U",
+    "W",
+    "F",
+    "Nn",
+    "Torch",
+    "Self",
+    "Class",
+    "None",
+    "If",
+    "Out",
+    "D1",
+    "Super",
+    "Scale",
+    "Length",
+    "Math",
+]
 
 
 @functools.cache
@@ -301,7 +355,9 @@ def run(text: str):
     for value in {v.data_ptr(): v for v in state.values()}.values():
         value.copy_(torch.randn(value.shape) / 3)
     sizes = {name: 3 for name in net.graph.free}
-    inputs = [torch.randn([s if isinstance(s, int) else s.at(sizes) for s in v.shape]) for v in net.graph.inputs.values()]
+    inputs = [
+        torch.randn([s if isinstance(s, int) else s.at(sizes) for s in v.shape]) for v in net.graph.inputs.values()
+    ]
     with torch.no_grad():
         output = model.eval()(*inputs)
     return (list(output.values()) if isinstance(output, dict) else [output]), source
@@ -317,13 +373,19 @@ def harmless(source: str):
     tree = ast.parse(source)
     own = {node.name for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
     for node in tree.body:
-        assert isinstance(node, (ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef, ast.Expr, ast.If)), ast.dump(node)
+        assert isinstance(node, (ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef, ast.Expr, ast.If)), (
+            ast.dump(node)
+        )
     loose = [node for node in tree.body if isinstance(node, (ast.Expr, ast.If))]
     assert [ast.unparse(node) for node in loose[1:]] == ["if __name__ == '__main__':\n    main()"]
     assert isinstance(loose[0].value, ast.Constant)
     for node in ast.walk(tree):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
-            assert {node.module} <= IMPORTS if isinstance(node, ast.ImportFrom) else {a.name for a in node.names} <= IMPORTS
+            assert (
+                {node.module} <= IMPORTS
+                if isinstance(node, ast.ImportFrom)
+                else {a.name for a in node.names} <= IMPORTS
+            )
         elif isinstance(node, ast.Attribute) and re.fullmatch(r"__\w*[a-z]\w*__", node.attr):
             assert node.attr == "__init__", node.attr
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -340,7 +402,9 @@ def same_as_harmless(template: str, mark: str, harmless_name: str, name: str, al
         assert problem.diagnostics[0].code.startswith("E"), problem
         return "not in the language"
     except NetcalcError as problem:
-        assert str(problem).startswith("error: export cannot") and f"`{name}" in str(problem) or name in str(problem), problem
+        assert (str(problem).startswith("error: export cannot") and f"`{name}" in str(problem)) or name in str(
+            problem
+        ), problem
         return "refused"
     harmless(source)
     assert all(map(torch.equal, found, expected)) and len(found) == len(expected), source
@@ -371,13 +435,18 @@ def test_a_size_may_have_any_name(name):
 
 @pytest.mark.parametrize("name", TYPES)
 def test_the_name_of_the_model(name):
-    text = "netcalc: 1\nname: NAME\ninput: [N, 8]\nlayers: [Linear: 8, ReLU, g: [a: {Linear: 2}]]\n".replace("NAME", name)
+    text = "netcalc: 1\nname: NAME\ninput: [N, 8]\nlayers: [Linear: 8, ReLU, g: [a: {Linear: 2}]]\n".replace(
+        "NAME", name
+    )
     net = netcalc.load(text)
     try:
         source = net.export_torch()
     except NetcalcError as problem:
         assert name in ("F", "None", "True", "False", "OrderedDict")
-        assert str(problem) == f"error: export cannot call the class {name}: the file needs that name itself\n  help: give the spec another `name`"
+        assert (
+            str(problem)
+            == f"error: export cannot call the class {name}: the file needs that name itself\n  help: give the spec another `name`"
+        )
         return
     harmless(source)
     assert type(net.to_torch()).__name__ == name

@@ -43,7 +43,9 @@ def sources(tmp_path_factory) -> Path:
 
 
 def ruff(*arguments, folder: Path):
-    done = subprocess.run([*RUFF, *arguments, "--isolated", "--no-cache", str(folder)], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [*RUFF, *arguments, "--isolated", "--no-cache", str(folder)], capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
 
 

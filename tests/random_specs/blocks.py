@@ -9,7 +9,15 @@ from .strategies import same
 from .text import Body
 
 AXES = {1: "N", 2: "ND", 3: "NTD", 4: "NCHW", 5: "NCDHW"}
-ACTIVATIONS = ("ReLU", "GELU", "Tanh", "SiLU", {"LeakyReLU": {"negative_slope": 0.2}}, {"ReLU": {"inplace": False}}, {"Dropout": {"p": 0.1}})
+ACTIVATIONS = (
+    "ReLU",
+    "GELU",
+    "Tanh",
+    "SiLU",
+    {"LeakyReLU": {"negative_slope": 0.2}},
+    {"ReLU": {"inplace": False}},
+    {"Dropout": {"p": 0.1}},
+)
 
 
 class Call(NamedTuple):
@@ -30,11 +38,19 @@ def block(b: Builder, place: Place, keeps: bool = False) -> bool:
 
 
 def called_again(b: Builder, place: Place, keeps: bool) -> bool:
-    fitting = [(name, call) for name, calls in b.calls.items() for call in calls if name not in b.open and _fits(call, place, keeps)]
+    fitting = [
+        (name, call)
+        for name, calls in b.calls.items()
+        for call in calls
+        if name not in b.open and _fits(call, place, keeps)
+    ]
     if not fitting:
         return False
     name, call = b.d.choice(fitting)
-    arguments = {key: value + b.d.choice((0, 4)) if type(value) is int and value > 3 else value for key, value in call.arguments.items()}
+    arguments = {
+        key: value + b.d.choice((0, 4)) if type(value) is int and value > 3 else value
+        for key, value in call.arguments.items()
+    }
     if arguments != call.arguments and not b.open:
         place.items.append({name: arguments})
         if not b.looked(place):
@@ -46,7 +62,9 @@ def called_again(b: Builder, place: Place, keeps: bool) -> bool:
 
 def _fits(call: Call, place: Place, keeps: bool) -> bool:
     """Whether a call can be repeated at a place: the same comes in, and no argument is a name of another place."""
-    there = all(ref in place.refs and same(place.refs[ref].shape, call.before) for ref in call.wiring.get("from", {}).values())
+    there = all(
+        ref in place.refs and same(place.refs[ref].shape, call.before) for ref in call.wiring.get("from", {}).values()
+    )
     numbers = not any(isinstance(value, str) and value[:1].islower() for value in call.arguments.values())
     return there and numbers and same(call.before, place.shape) and (not keeps or same(call.after, place.shape))
 
@@ -76,7 +94,7 @@ def new_block(b: Builder, place: Place, keeps: bool) -> bool:
     return False
 
 
-def _written(b: Builder, place: Place, name: str, call: dict, keeps: bool) -> str | None | bool:
+def _written(b: Builder, place: Place, name: str, call: dict, keeps: bool) -> str | bool | None:
     """Write the body of a block; False where it cannot be, else which of several outputs is read next."""
     from .grow import fill
 
@@ -130,7 +148,9 @@ def _arguments(b: Builder, place: Place) -> tuple[dict, dict]:
 
 def _inputs(b: Builder, place: Place, made: dict) -> dict:
     """The pattern of one input, of two, or none; returns the `from` of the call."""
-    others = sorted(ref for ref, value in place.refs.items() if value.dtype == place.value.dtype and same(value.shape, place.shape))
+    others = sorted(
+        ref for ref, value in place.refs.items() if value.dtype == place.value.dtype and same(value.shape, place.shape)
+    )
     if others and place.value.dtype == "float32" and b.d.chance(25):
         made["inputs"] = {"first": _pattern(b, place), "skip": _pattern(b, place)}
         return {"from": {"first": "prev" if "prev" in place.refs else others[0], "skip": b.d.choice(others)}}
@@ -141,12 +161,19 @@ def _inputs(b: Builder, place: Place, made: dict) -> dict:
 
 def _pattern(b: Builder, place: Place) -> list:
     axes = AXES.get(len(place.shape), "ABCDEFGH")
-    return [axis if axis == "N" or type(size) is not int or b.d.chance(80) else size for axis, size in zip(axes, place.shape, strict=False)]
+    return [
+        axis if axis == "N" or type(size) is not int or b.d.chance(80) else size
+        for axis, size in zip(axes, place.shape, strict=False)
+    ]
 
 
 def _outputs(b: Builder, made: dict, inner: Place) -> str | None:
     """Several outputs for a block; returns the one that is read next."""
-    refs = sorted(ref for ref, value in inner.refs.items() if value.dtype == "float32" and ref not in ("prev", "input") and "." not in ref)
+    refs = sorted(
+        ref
+        for ref, value in inner.refs.items()
+        if value.dtype == "float32" and ref not in ("prev", "input") and "." not in ref
+    )
     if len(refs) < 2 or not b.d.chance(30):
         return None
     listed = b.d.flag()

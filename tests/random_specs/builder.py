@@ -14,13 +14,46 @@ from .text import Body, yaml_text
 PROBE = "probe"  # the name of the layer that is added to learn what the shapes are at a place
 
 #: names of layers, some of which the exported code uses itself
-NAMES = (
-    "conv norm head stem attn mlp proj down up a b c d e q k v x out y z identity context torch nn math block layers weight "
-    "bias model attention rotary output index args n t h list len min max sum round range super self_ relu flatten linear "
-    "copy add concat has_relu softmax print drop lstm fc _ encoder decoder body main cat stack getattr"
-).split()  # fmt: skip
-ARGUMENTS = "width dim c k ratio heads x n self layers in_channels nn torch depth hidden channels p kernel_size lambda_ out".split()
-BLOCKS = "Block Unit Stage Net Module OrderedDict Attention LayerNorm2d Permute ReLU MLP Main Path Group Encoder".split()
+NAMES = ["conv", "norm", "head", "stem", "attn", "mlp", "proj", "down", "up", "a", "b", "c", "d", "e", "q", "k", "v", "x", "out", "y", "z", "identity", "context", "torch", "nn", "math", "block", "layers", "weight", "bias", "model", "attention", "rotary", "output", "index", "args", "n", "t", "h", "list", "len", "min", "max", "sum", "round", "range", "super", "self_", "relu", "flatten", "linear", "copy", "add", "concat", "has_relu", "softmax", "print", "drop", "lstm", "fc", "_", "encoder", "decoder", "body", "main", "cat", "stack", "getattr"]  # fmt: skip
+ARGUMENTS = [
+    "width",
+    "dim",
+    "c",
+    "k",
+    "ratio",
+    "heads",
+    "x",
+    "n",
+    "self",
+    "layers",
+    "in_channels",
+    "nn",
+    "torch",
+    "depth",
+    "hidden",
+    "channels",
+    "p",
+    "kernel_size",
+    "lambda_",
+    "out",
+]
+BLOCKS = [
+    "Block",
+    "Unit",
+    "Stage",
+    "Net",
+    "Module",
+    "OrderedDict",
+    "Attention",
+    "LayerNorm2d",
+    "Permute",
+    "ReLU",
+    "MLP",
+    "Main",
+    "Path",
+    "Group",
+    "Encoder",
+]
 
 
 class Place:
@@ -116,7 +149,9 @@ class Builder:
         while env is not None:
             values = {**{name: env.lookup(name) for name in [*env.values, *env.pending]}, **values}
             env = env.parent
-        place.names = {name: value for name, value in values.items() if type(value) is int and value > 0 and name != "i"}
+        place.names = {
+            name: value for name, value in values.items() if type(value) is int and value > 0 and name != "i"
+        }
         place.flags = {name: value for name, value in values.items() if isinstance(value, bool)}
         place.kinds = [name for name, value in values.items() if isinstance(value, KindValue)]
 
@@ -136,7 +171,11 @@ class Builder:
     def named(self, place: Place, layer, percent: int = 50) -> dict:
         """An item of a layer ({Type: arguments}, a type or a body), with a name or without."""
         if isinstance(layer, Body) or self.d.chance(percent):
-            return {self.name(place): next(iter(layer)) if isinstance(layer, dict) and next(iter(layer.values())) is None else layer}
+            return {
+                self.name(place): next(iter(layer))
+                if isinstance(layer, dict) and next(iter(layer.values())) is None
+                else layer
+            }
         return layer if isinstance(layer, dict) else {layer: None}
 
 
@@ -156,7 +195,9 @@ def references(scope: Scope) -> dict[str, Value]:
     inner = scope
     while inner is not None:
         for name, thing in inner.named.items():
-            if name != PROBE and name not in {ref.split(".")[0] for ref in found} or inner is scope and name != PROBE:
+            if (name != PROBE and name not in {ref.split(".")[0] for ref in found}) or (
+                inner is scope and name != PROBE
+            ):
                 _add(found, name, thing)
         if inner.outer is None:
             for name, value in inner.inputs.items():

@@ -10,14 +10,40 @@ from .text import Body
 
 OPERATORS = ("Add", "Sub", "Mul", "Div", "Maximum", "Minimum")
 FAMILIES = {
-    "weights": [n for n in STRATEGIES if n.startswith(("Conv", "Linear", "Bilinear", "RNN", "GRU", "LSTM", "Multihead", "Embedding"))],
+    "weights": [
+        n
+        for n in STRATEGIES
+        if n.startswith(("Conv", "Linear", "Bilinear", "RNN", "GRU", "LSTM", "Multihead", "Embedding"))
+    ],
     "norms": [n for n in STRATEGIES if "Norm" in n],
-    "shapes": "Flatten Unflatten Reshape Permute Transpose Squeeze Unsqueeze Expand Repeat Roll Select Slice Chunk Split Unbind".split(),
+    "shapes": [
+        "Flatten",
+        "Unflatten",
+        "Reshape",
+        "Permute",
+        "Transpose",
+        "Squeeze",
+        "Unsqueeze",
+        "Expand",
+        "Repeat",
+        "Roll",
+        "Select",
+        "Slice",
+        "Chunk",
+        "Split",
+        "Unbind",
+    ],
     "several": [*OPERATORS, "MatMul", "Concat", "Stack", "CosineSimilarity", "ScaledDotProductAttention"],
-    "reductions": "Sum Mean Prod Max Min Argmax Cumsum Normalize".split(),
-    "sizes": [n for n in STRATEGIES if "Pool" in n or "Pad" in n or n in ("Upsample", "PixelShuffle", "PixelUnshuffle", "RotaryEmbedding")],
+    "reductions": ["Sum", "Mean", "Prod", "Max", "Min", "Argmax", "Cumsum", "Normalize"],
+    "sizes": [
+        n
+        for n in STRATEGIES
+        if "Pool" in n or "Pad" in n or n in ("Upsample", "PixelShuffle", "PixelUnshuffle", "RotaryEmbedding")
+    ],
 }
-FAMILIES["others"] = [n for n in STRATEGIES if n not in LOSSES + SOURCES and not any(n in family for family in FAMILIES.values())]
+FAMILIES["others"] = [
+    n for n in STRATEGIES if n not in LOSSES + SOURCES and not any(n in family for family in FAMILIES.values())
+]
 
 
 def layer(b: Builder, place: Place, keeps: bool = False, only: str | None = None) -> bool:
@@ -45,7 +71,9 @@ def layer(b: Builder, place: Place, keeps: bool = False, only: str | None = None
 
 def _kind(b: Builder, place: Place, keeps: bool) -> str | None:
     family = FAMILIES[b.d.choice(FAMILIES)]
-    fitting = [n for n in family if STRATEGIES[n].fits(place.shape, place.value.dtype) and (STRATEGIES[n].keeps or not keeps)]
+    fitting = [
+        n for n in family if STRATEGIES[n].fits(place.shape, place.value.dtype) and (STRATEGIES[n].keeps or not keeps)
+    ]
     fitting = fitting or [n for n in FAMILIES["others"] if STRATEGIES[n].fits(place.shape, place.value.dtype)]
     return b.d.choice(fitting) if fitting else None
 
@@ -147,7 +175,12 @@ def projection(before: tuple, after: tuple, b: Builder):
         return None
     if same(before[:-1], after[:-1]) and type(before[-1]) is int:
         return {"Linear": after[-1]}
-    if len(before) in (3, 4, 5) and same(before[2:], after[2:]) and same(before[:1], after[:1]) and type(before[1]) is int:
+    if (
+        len(before) in (3, 4, 5)
+        and same(before[2:], after[2:])
+        and same(before[:1], after[:1])
+        and type(before[1]) is int
+    ):
         return {f"Conv{len(before) - 2}d": {"out_channels": after[1], "kernel_size": 1}}
     return None
 
@@ -165,7 +198,9 @@ def parallel(b: Builder, place: Place, keeps: bool = False) -> bool:
     if not merged:
         name = b.name(place)
         return b.add(place, {name: {"Parallel": branches}}, f"{name}.{b.d.int(0, len(branches) - 1)}")
-    joins = ["Add"] + ([{"Concat": {"dim": 1}}, {"Stack": {"dim": 1}}, "Mul", "Maximum"] if not keeps and len(place.shape) > 1 else [])
+    joins = ["Add"] + (
+        [{"Concat": {"dim": 1}}, {"Stack": {"dim": 1}}, "Mul", "Maximum"] if not keeps and len(place.shape) > 1 else []
+    )
     return b.add(place, {**b.named(place, {"Parallel": branches}, 30), "merge": b.d.choice(joins)})
 
 
@@ -197,12 +232,16 @@ def jump(b: Builder, place: Place, keeps: bool = False) -> bool:
 
 def rejoin(b: Builder, place: Place, keeps: bool = False) -> bool:
     """Something earlier and the layer before it, together."""
-    refs = sorted(ref for ref, value in place.refs.items() if same(value.shape, place.shape) and value.dtype == "float32")
+    refs = sorted(
+        ref for ref, value in place.refs.items() if same(value.shape, place.shape) and value.dtype == "float32"
+    )
     if not refs or place.value.dtype != "float32":
         return False
     ref = b.d.choice(refs)
     if keeps or not place.shape or b.d.flag():
-        return b.add(place, b.named(place, {b.d.choice(("Add", "Mul")): b.d.choice((["prev", ref], [ref, "prev"], ref))}))
+        return b.add(
+            place, b.named(place, {b.d.choice(("Add", "Mul")): b.d.choice((["prev", ref], [ref, "prev"], ref))})
+        )
     return b.add(place, {**b.named(place, {"Concat": {"dim": len(place.shape) - 1}}), "from": [ref, "prev"]})
 
 
@@ -252,7 +291,13 @@ def tied(b: Builder, place: Place, keeps: bool = False) -> bool:
     first, second = b.name(place), b.name(place)
     if not b.add(place, {first: {"Linear": width}}):
         return False
-    return b.add(place, {second: {"Linear": width}, "tie": {"weight": f"{first}.weight", **({"bias": f"{first}.bias"} if b.d.flag() else {})}})
+    return b.add(
+        place,
+        {
+            second: {"Linear": width},
+            "tie": {"weight": f"{first}.weight", **({"bias": f"{first}.bias"} if b.d.flag() else {})},
+        },
+    )
 
 
 # -- keywords
@@ -281,4 +326,18 @@ def _keywords(b: Builder, place: Place, **keywords) -> bool:
 
 from .blocks import block, kind_of_layer  # noqa: E402  blocks are filled with the productions above
 
-PRODUCTIONS = [layer, group, residual, parallel, jump, rejoin, absent, present, reuse, tied, block, block, kind_of_layer]
+PRODUCTIONS = [
+    layer,
+    group,
+    residual,
+    parallel,
+    jump,
+    rejoin,
+    absent,
+    present,
+    reuse,
+    tied,
+    block,
+    block,
+    kind_of_layer,
+]

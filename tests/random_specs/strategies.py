@@ -155,7 +155,9 @@ def linear(d: Draw, x):
 
 def _rows(d: Draw, x):
     """A tensor with all sizes but the last one equal."""
-    return _one_of(d, lambda y, dtype: len(y) == len(x) and same(y[:-1], x[:-1]) and type(y[-1]) is int and dtype in FLOAT)
+    return _one_of(
+        d, lambda y, dtype: len(y) == len(x) and same(y[:-1], x[:-1]) and type(y[-1]) is int and dtype in FLOAT
+    )
 
 
 def _one_of(d: Draw, suits):
@@ -172,7 +174,9 @@ strategy("Identity", dtypes=ANY, keeps=True)(nothing)
 
 
 def _norm(d: Draw, x):
-    return d.some(eps=1e-3, affine=d.flag, momentum=lambda: d.choice((0.2, "none")), track_running_stats=d.flag, bias=d.flag)
+    return d.some(
+        eps=1e-3, affine=d.flag, momentum=lambda: d.choice((0.2, "none")), track_running_stats=d.flag, bias=d.flag
+    )
 
 
 def _several(x) -> bool:
@@ -197,8 +201,12 @@ def layer_norm(d: Draw, x):
     return found
 
 
-strategy("RMSNorm", rank=(1, 5), when=features, keeps=True)(lambda d, x: d.some(eps=lambda: d.choice((1e-3, "none")), elementwise_affine=d.flag))
-strategy("LayerNorm2d", rank=4, when=channels, keeps=True)(lambda d, x: d.some(eps=1e-3, elementwise_affine=d.flag, bias=d.flag))
+strategy("RMSNorm", rank=(1, 5), when=features, keeps=True)(
+    lambda d, x: d.some(eps=lambda: d.choice((1e-3, "none")), elementwise_affine=d.flag)
+)
+strategy("LayerNorm2d", rank=4, when=channels, keeps=True)(
+    lambda d, x: d.some(eps=1e-3, elementwise_affine=d.flag, bias=d.flag)
+)
 
 
 @strategy("LocalResponseNorm", rank=(3, 5), keeps=True)
@@ -265,8 +273,14 @@ strategy("StochasticDepth", rank=(1, 6), keeps=True)(lambda d, x: {"p": 0.1, "mo
 @strategy("Upsample", rank=(3, 5))
 def upsample(d: Draw, x):
     ndim = len(x) - 2
-    mode = d.choice(("nearest", "nearest-exact", ("linear", "bilinear", "trilinear")[ndim - 1], *(["bicubic"] if ndim == 2 else [])))
-    found = {"size": d.per_dimension(ndim, lambda: d.int(1, 9))} if d.chance(40) else {"scale_factor": d.choice((2, 1.5, 1, 3))}
+    mode = d.choice(
+        ("nearest", "nearest-exact", ("linear", "bilinear", "trilinear")[ndim - 1], *(["bicubic"] if ndim == 2 else []))
+    )
+    found = (
+        {"size": d.per_dimension(ndim, lambda: d.int(1, 9))}
+        if d.chance(40)
+        else {"scale_factor": d.choice((2, 1.5, 1, 3))}
+    )
     if mode != "nearest":
         found["mode"] = mode
         if mode != "nearest-exact" and d.flag():
@@ -288,7 +302,11 @@ def _padding(ndim: int, least: int, most: int, value: bool):
     def arguments(d: Draw, x):
         top = min(most, min(map(known, x[-ndim:])) - 1)
         bottom = least if min(map(known, x[-ndim:])) > 3 else 0
-        found = {"padding": d.int(max(0, bottom), max(0, top)) if d.flag() else [d.int(bottom, max(0, top)) for _ in range(2 * ndim)]}
+        found = {
+            "padding": d.int(max(0, bottom), max(0, top))
+            if d.flag()
+            else [d.int(bottom, max(0, top)) for _ in range(2 * ndim)]
+        }
         return {**found, "value": d.real()} if value else found
 
     return arguments
@@ -332,7 +350,11 @@ def reshape(d: Draw, x):
     for size in x[1:]:
         total *= size
     first = d.divisor(total)
-    return {"shape": d.choice(([-1, first, total // first], [-1, total], [str(x[0]), first, total // first], [str(x[0]), -1]))}
+    return {
+        "shape": d.choice(
+            ([-1, first, total // first], [-1, total], [str(x[0]), first, total // first], [str(x[0]), -1])
+        )
+    }
 
 
 @strategy("Permute", rank=(1, 6), dtypes=ANY)
@@ -371,7 +393,13 @@ def repeat(d: Draw, x):
 
 @strategy("Roll", rank=(1, 5), dtypes=ANY, keeps=True)
 def roll(d: Draw, x):
-    return d.choice(({"shifts": 1}, {"shifts": -1, "dims": len(x) - 1}, {"shifts": [1, 2], "dims": [0, -1]} if len(x) > 1 else {"shifts": 2}))
+    return d.choice(
+        (
+            {"shifts": 1},
+            {"shifts": -1, "dims": len(x) - 1},
+            {"shifts": [1, 2], "dims": [0, -1]} if len(x) > 1 else {"shifts": 2},
+        )
+    )
 
 
 # -- pieces
@@ -429,7 +457,9 @@ def extremum(d: Draw, x):
 
 
 strategy("Cumsum", rank=(1, 6), dtypes=("float32", "int64"), keeps=True)(lambda d, x: {"dim": d.axis(len(x))})
-strategy("Normalize", rank=(2, 6), keeps=True)(lambda d, x: {"dim": d.axis(len(x)), **d.some(p=lambda: d.choice((1, 2)), eps=1e-6)})
+strategy("Normalize", rank=(2, 6), keeps=True)(
+    lambda d, x: {"dim": d.axis(len(x)), **d.some(p=lambda: d.choice((1, 2)), eps=1e-6)}
+)
 
 
 def _equal(d: Draw, x):
@@ -465,19 +495,30 @@ def arange(d: Draw, x):
 
 @strategy("Embedding", rank=(1, 3), dtypes=WHOLE)
 def embedding(d: Draw, x):
-    return {"num_embeddings": d.size(d.int(20, 40)), "embedding_dim": d.size(d.width()), **d.some(padding_idx=0, max_norm=1.0)}
+    return {
+        "num_embeddings": d.size(d.int(20, 40)),
+        "embedding_dim": d.size(d.width()),
+        **d.some(padding_idx=0, max_norm=1.0),
+    }
 
 
 @strategy("EmbeddingBag", rank=2, dtypes=WHOLE)
 def embedding_bag(d: Draw, x):
-    return {"num_embeddings": d.int(20, 40), "embedding_dim": d.size(d.width()), **d.some(mode=lambda: d.choice(("sum", "mean", "max")))}
+    return {
+        "num_embeddings": d.int(20, 40),
+        "embedding_dim": d.size(d.width()),
+        **d.some(mode=lambda: d.choice(("sum", "mean", "max"))),
+    }
 
 
 def _recurrent(cell: bool, lstm: bool = False):
     def arguments(d: Draw, x):
         found = {"hidden_size": d.size(d.width()), **d.some(bias=d.flag)}
         if not cell:
-            found |= {"batch_first": d.chance(80), **d.some(bidirectional=d.flag, num_layers=2, **({"proj_size": 3} if lstm else {}))}
+            found |= {
+                "batch_first": d.chance(80),
+                **d.some(bidirectional=d.flag, num_layers=2, **({"proj_size": 3} if lstm else {})),
+            }
         return found
 
     return arguments
@@ -529,7 +570,9 @@ strategy("Add", "Sub", "Mul", "Div", "Maximum", "Minimum", others=_alike, keeps=
 
 
 def _columns(d: Draw, x):
-    return _one_of(d, lambda y, dtype: len(y) == len(x) and same(y[:-2], x[:-2]) and str(y[-2]) == str(x[-1]) and dtype in FLOAT)
+    return _one_of(
+        d, lambda y, dtype: len(y) == len(x) and same(y[:-2], x[:-2]) and str(y[-2]) == str(x[-1]) and dtype in FLOAT
+    )
 
 
 strategy("MatMul", rank=(2, 4), others=_columns)(nothing)
@@ -552,10 +595,14 @@ strategy("BCEWithLogitsLoss", "BCELoss", "KLDivLoss")(lambda d, x: d.some(reduct
 strategy("SmoothL1Loss")(lambda d, x: d.some(beta=d.real))
 strategy("HuberLoss")(lambda d, x: d.some(delta=d.real))
 strategy("PoissonNLLLoss")(lambda d, x: d.some(log_input=d.flag, full=d.flag, eps=1e-6))
-strategy("CrossEntropyLoss", rank=(2, 5))(lambda d, x: d.some(reduction=lambda: d.choice(("mean", "sum")), label_smoothing=0.1))
+strategy("CrossEntropyLoss", rank=(2, 5))(
+    lambda d, x: d.some(reduction=lambda: d.choice(("mean", "sum")), label_smoothing=0.1)
+)
 strategy("NLLLoss", rank=(2, 5))(nothing)
 strategy("CosineEmbeddingLoss", rank=2, others=_alike)(lambda d, x: d.some(margin=0.1))
-strategy("TripletMarginLoss", rank=(2, 4), others=lambda d, x: 2 * (_alike(d, x) or []) or None)(lambda d, x: d.some(swap=d.flag, margin=0.5))
+strategy("TripletMarginLoss", rank=(2, 4), others=lambda d, x: 2 * (_alike(d, x) or []) or None)(
+    lambda d, x: d.some(swap=d.flag, margin=0.5)
+)
 
 LOSSES = tuple(name for name in STRATEGIES if name.endswith("Loss"))
 SOURCES = ("Parameter", "Buffer", "Arange")

@@ -40,7 +40,7 @@ def _entry(key: str, value, pad: str) -> list[str]:
 
 
 def _has_body(value) -> bool:
-    return isinstance(value, Body) or isinstance(value, dict) and any(map(_has_body, value.values()))
+    return isinstance(value, Body) or (isinstance(value, dict) and any(map(_has_body, value.values())))
 
 
 def _item(item, pad: str) -> list[str]:
