@@ -7,11 +7,11 @@ layers in full (on a CPU it does not).
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import NamedTuple
 
 from . import facts
-from .arith import prod
 from .errors import NetcalcError
 from .export import examples, live
 from .graph import Node
@@ -19,7 +19,7 @@ from .report.verification import Check, Verification
 
 #: layers whose products torch's counter does not see
 UNCOUNTED = frozenset(("Bilinear",))
-MAX_BYTES = 12 << 30  # of parameters that a run may allocate
+MAX_BYTES = 12 << 30  # of parameters, buffers and gradients that a run may allocate
 
 
 class Seen(NamedTuple):
@@ -40,16 +40,26 @@ def verify(net, device: str = "cpu", batch: int = 2, train: bool = False) -> Ver
     sizes = examples.sizes(graph, batch)
     table = facts.rows(graph, sizes)
     totals = facts.Totals(graph, table)
-    if device != "meta" and totals.bytes + totals.buffer_bytes > MAX_BYTES:
-        raise NetcalcError(f"error: the parameters alone take {totals.bytes / 2**30:.1f} GiB: too much to build here\n"
-                           "  help: --device meta runs everything without allocating it")  # fmt: skip
+    if device != "meta":
+        _affordable(totals, train)
     _progress(f"counting MACs of {net.name} on the meta device")
     counted = _Run(net, made, sizes, "meta", train, count=True)
     run = counted
     if device != "meta":
         _progress(f"running {net.name} on {device}")
         run = _Run(net, made, sizes, device, train, count=False)
-    return _compared(net, made, table, totals, counted, run, sizes, device, train)
+    rows = _rows(made, table, counted, run)
+    return Verification(
+        graph, table, rows, _checks(net, table, totals, counted, run, sizes, train), device, sizes, train
+    )
+
+
+def _affordable(totals: facts.Totals, train: bool) -> None:
+    needed = totals.bytes * (2 if train else 1) + totals.buffer_bytes
+    if needed > MAX_BYTES:
+        what = "parameters and their gradients" if train else "parameters"
+        raise NetcalcError(f"error: the {what} alone take {needed / 2**30:.1f} GiB: too much to build here\n"
+                           "  help: --device meta runs everything without allocating it")  # fmt: skip
 
 
 def _progress(text: str):
@@ -58,29 +68,32 @@ def _progress(text: str):
 
 
 class _Run:
-    """One forward (and backward) pass with hooks on every module."""
+    """One forward (and backward) pass with hooks on every module.
+
+    failure: where torch refused to go on, and why; what was measured until then is kept.
+    """
 
     def __init__(self, net, made, sizes: dict, device: str, train: bool, count: bool):
         torch = live.torch_module()
         from torch.utils.flop_counter import FlopCounterMode
 
         names = live.namespace(made.text)
-        with torch.device(device):
-            self.model = names[net.graph.spec.name]()
-        self.model.train()
         self.calls: dict[str, list[Seen]] = {}
+        self.inside: list[tuple] = []  # the modules that have started and not ended: (path, MACs before)
+        self.output = self.macs = self.backward_macs = self.failure = None
         self.counter = FlopCounterMode(display=False) if count else None
-        hooks = [self._hook(path, module) for path, module in self.model.named_modules() if path]
-        tensors = live.inputs(net.graph, sizes, device)
-        self.macs = self.backward_macs = None
-        if self.counter is None:
-            self._pass(names, tensors, train)
-        else:
-            with self.counter:
+        try:
+            with torch.device(device):
+                self.model = names[net.graph.spec.name]()
+            self.model.train()
+            for path, module in self.model.named_modules():
+                if path:
+                    self._hook(path, module)
+            tensors = live.inputs(net.graph, sizes, device)
+            with self.counter or contextlib.nullcontext():
                 self._pass(names, tensors, train)
-        for pair in hooks:
-            for hook in pair:
-                hook.remove()
+        except Exception as problem:
+            self._failed(problem, device)
 
     def _pass(self, names, tensors, train: bool):
         torch = live.torch_module()
@@ -92,20 +105,29 @@ class _Run:
                 names["loss_of"](output).backward()
                 self.backward_macs = None if self.macs is None else self._total() - self.macs
 
+    def _failed(self, problem: Exception, device: str):
+        reason = str(problem).strip().split("\n")[0] or type(problem).__name__
+        if isinstance(problem, MemoryError) or "out of memory" in reason or "allocate memory" in reason:
+            raise NetcalcError(
+                f"error: not enough memory on {device}: {reason}\n  help: --device meta, or a smaller --batch"
+            ) from None
+        if not hasattr(self, "model"):
+            raise NetcalcError(f"error: torch cannot build the exported module: {reason}") from None
+        self.failure = f"torch stopped in {self.inside[-1][0] if self.inside else 'forward'}: {reason}"
+
     def _total(self):
         return None if self.counter is None else self.counter.get_total_flops() // 2
 
-    def _hook(self, path: str, module) -> tuple:
-        started = []
-
+    def _hook(self, path: str, module):
         def before(module, args):
-            started.append(self._total())
+            self.inside.append((path, self._total()))
 
         def after(module, args, output):
-            start, end = started.pop(), self._total()
+            start, end = self.inside.pop()[1], self._total()
             self.calls.setdefault(path, []).append(Seen(_shapes(output), None if end is None else end - start))
 
-        return module.register_forward_pre_hook(before), module.register_forward_hook(after)
+        module.register_forward_pre_hook(before)
+        module.register_forward_hook(after)
 
 
 def _shapes(output) -> list:
@@ -116,49 +138,45 @@ def _shapes(output) -> list:
     return [shape for item in items if item is not None for shape in _shapes(item)]
 
 
-def _compared(net, made, table, totals, counted: _Run, run: _Run, sizes, device: str, train: bool) -> Verification:
-    graph = net.graph
-    parameters = _by_module(run.model.named_parameters())
-    buffers = _by_module(run.model.named_buffers())
+def _rows(made, table, counted: _Run, run: _Run) -> list[dict]:
+    """Every layer's figures beside those of its module; a module that is called again has its next call."""
+    parameters, buffers = _by_module(run.model.named_parameters()), _by_module(run.model.named_buffers())
+    modules = {path for path, _ in run.model.named_modules()}
     calls: dict[str, int] = {}
-    rows, unseen = [], 0
+    rows = []
     for row in table:
         path = made.modules[id(row.node)]
         number = calls.get(path, 0)
-        seen = run.calls.get(path, [])
-        at_meta = counted.calls.get(path, [])
-        if number < len(seen):
-            calls[path] = number + 1
-            rows.append(
-                _checked(
-                    row,
-                    seen[number],
-                    at_meta[number].macs if number < len(at_meta) else None,
-                    parameters,
-                    buffers,
-                    path,
-                )
-            )
-        else:
-            if row.type not in UNCOUNTED:
-                unseen += row.macs
-            rows.append(_checked(row, None, None, parameters, buffers, path))
+        calls[path] = number + 1
+        seen, at_meta = (found.calls.get(path, [])[number : number + 1] for found in (run, counted))
+        measured = _checked(
+            row, seen[0] if seen else None, at_meta[0].macs if at_meta else None, parameters, buffers, path
+        )
+        rows.append({**measured, "module": path if path in modules else None})
+    return rows
+
+
+def _checks(net, table, totals, counted: _Run, run: _Run, sizes, train: bool) -> list[Check]:
+    """The figures of the whole network; where torch stopped on the way, only those that it reached."""
+    model = run.model
+    state = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     checks = [
-        Check(
-            "state_dict",
-            _described(net.state_dict()),
-            _described({k: tuple(v.shape) for k, v in run.model.state_dict().items()}),
-        ),
-        Check("parameters", totals.params, sum(p.numel() for p in run.model.parameters())),
-        Check("trainable", totals.trainable, sum(p.numel() for p in run.model.parameters() if p.requires_grad)),
-        Check("buffers", totals.buffers, sum(b.numel() for b in run.model.buffers())),
-        Check("output", _output_shapes(graph, sizes), run.output),
+        Check("state_dict", _described(net.state_dict()), _described(state)),
+        Check("parameters", totals.params, sum(p.numel() for p in model.parameters())),
+        Check("trainable", totals.trainable, sum(p.numel() for p in model.parameters() if p.requires_grad)),
+        Check("buffers", totals.buffers, sum(b.numel() for b in model.buffers())),
+    ]
+    failure = run.failure or counted.failure
+    if failure:
+        return [*checks, Check("run", "runs to its end", failure)]
+    checks += [
+        Check("output", _output_shapes(net.graph, sizes), run.output),
         Check("macs", facts.total(row.macs for row in table if row.type not in UNCOUNTED), counted.macs),
     ]
     if train:
-        checks.append(_gradients(table, run))
+        checks.append(_gradients(run))
         checks += _backward(table, counted)
-    return Verification(graph, table, rows, checks, device, sizes, train)
+    return checks
 
 
 def _described(state: dict):
@@ -208,7 +226,7 @@ def _checked(row, seen: Seen | None, macs: int | None, parameters, buffers, path
     return found
 
 
-def _gradients(table, run: _Run) -> Check:
+def _gradients(run: _Run) -> Check:
     """Every parameter that trains has a gradient after the backward pass, and no frozen one."""
     with_gradient = sum(p.numel() for p in run.model.parameters() if p.grad is not None)
     reached = sum(p.numel() for p in run.model.parameters() if p.requires_grad)
@@ -226,6 +244,3 @@ def _backward(table, counted: _Run) -> list[Check]:
             counted.backward_macs,
         )
     ]
-
-
-__all__ = ["prod", "verify"]

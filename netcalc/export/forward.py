@@ -150,17 +150,18 @@ class Forward:
         if text in self.outside:
             return self.outside[text]
         if self.plan.kind == "group":
-            name = (
-                "context"
-                if head == "input"
-                else naming.variable(text.replace(".", "_").replace("-", "_"), self.names.used)
-            )
+            name = "context" if head == "input" else self.word(text)
             while not self.own(name) or name in ("x", *self.outside.values(), *self.holds):
                 name += "_"
             self.outside[text] = name
             self.holds[name] = {"#outside"}
             return name
         return self.parameter(text) or self.fail(text)
+
+    def word(self, text: str) -> str:
+        """A variable's name made of any text."""
+        plain = re.sub(r"[^a-z0-9_]", "_", text.lower()).strip("_")
+        return naming.variable(plain if plain[:1].isalpha() else f"t{plain}", self.names.used)
 
     def parameter(self, text: str) -> str | None:
         """A parameter of an earlier layer (wte.weight) as an attribute."""
@@ -575,7 +576,7 @@ class Forward:
         ):
             found = list(name)
         else:
-            stem = re.sub(r"\W", "_", name or (member.type if isinstance(member, Node) else "out")).lower()
+            stem = self.word(name or (member.type if isinstance(member, Node) else "out"))
             found = [self.target(None, None, later, frozenset())]
             for k, part in enumerate(parts[1:], 1):
                 own = f"{stem}_{part if part is not None else k}"

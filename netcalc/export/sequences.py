@@ -47,9 +47,8 @@ def sequence(elements, items, scopes: list) -> list[Part] | None:
 
 def _chains(item) -> bool:
     """Whether a line only takes the tensor before it and passes one on."""
-    if {"from", "checkpoint", "tie", "freeze"} & set(item.keywords) or item.type in ("Residual", "Parallel", "Reuse"):
-        return False
-    return True
+    wired = {"from", "checkpoint", "tie", "freeze"} & set(item.keywords)
+    return not wired and item.type not in ("Residual", "Parallel", "Reuse")
 
 
 def _members(item, scopes) -> list[list]:

@@ -22,10 +22,13 @@ class Check(NamedTuple):
         return self.predicted == self.measured
 
 
+_KEYS = ("output", "params", "buffers", "macs")
+_WORDS = {"output": "output", "params": "parameters", "buffers": "buffers", "macs": "MACs"}
+MAX_LISTED = 20
 _TITLES = {
     "state_dict": "state_dict (names, order, shapes)", "parameters": "Parameters", "trainable": "Trainable parameters",
     "buffers": "Buffers", "output": "Output shapes", "macs": "MACs, forward", "gradients": "Parameters with gradient",
-    "backward_macs": "MACs, backward",
+    "backward_macs": "MACs, backward", "run": "Run",
 }  # fmt: skip
 
 
@@ -53,9 +56,8 @@ class Verification(Result):
         }
 
     def to_dict(self) -> dict:
-        keys = ("output", "params", "buffers", "macs")
         layers = [
-            {k: {"predicted": v[0], "measured": v[1]} if k in keys else v for k, v in row.items()}
+            {k: {"predicted": v[0], "measured": v[1]} if k in _KEYS else v for k, v in row.items()}
             for row in self.measured
         ]
         return {
@@ -73,9 +75,7 @@ class Verification(Result):
             flat = []
             for row in self.measured:
                 pairs = {
-                    f"{k}_{side}": _cell(row[k][i])
-                    for k in ("output", "params", "buffers", "macs")
-                    for i, side in enumerate(("predicted", "measured"))
+                    f"{k}_{side}": _cell(row[k][i]) for k in _KEYS for i, side in enumerate(("predicted", "measured"))
                 }
                 flat.append({"name": row["name"], "type": row["type"], **pairs, "ok": row["ok"]})
             return tables.csv_text(flat)
@@ -83,22 +83,21 @@ class Verification(Result):
 
     def table(self, depth=None, expand=False) -> Table:
         by_row = {id(row): measured for row, measured in zip(self.facts, self.measured, strict=True)}
-        shown = lines(self.graph, self.facts, None, expand or not all(row["ok"] for row in self.measured))
+        all_equal = all(row["ok"] for row in self.measured)
         columns = [
             ("Layer (type)", "left", False), ("Output Shape", "left", False), ("Param #", "right", False), ("Buffers", "right", True),
             ("MACs", "right", False), ("Measured", "left", False),
         ]  # fmt: skip
         rows = []
-        for line in shown:
-            measured = by_row[id(line.rows[0])]
+        for line in lines(self.graph, self.facts, depth, expand or not all_equal):
+            verdicts = {verdict(by_row[id(row)]) for row in line.rows}
+            word = next(word for word in ("differs", "not run", "equal", "in forward") if word in verdicts)
             rows.append(
                 [
                     line.title,
                     shape(line.output),
-                    number(line.sum("params")),
-                    number(line.sum("buffers")),
-                    number(line.sum("macs")),
-                    verdict(measured),
+                    *(number(line.sum(name)) for name in ("params", "buffers", "macs")),
+                    word,
                 ]
             )
         return Table(columns, rows, None, self._title() + self._how(), self._below())
@@ -113,43 +112,56 @@ class Verification(Result):
     def _below(self) -> list[str]:
         width = max(len(_TITLES[check.name]) for check in self.checks) + 2
         lines = [f"{_TITLES[check.name] + ':':<{width}}{_compared(check)}" for check in self.checks]
-        unseen = sum(row["output"][1] is None for row in self.measured)
-        if unseen:
-            lines.append(
-                f"`in forward`: {unseen} layers are expressions there, not modules; their MACs are in the total."
-            )
-        missed = sorted(
+        lines += self._not_compared()
+        wrong = [row for row in self.measured if not row["ok"]]
+        if self.ok:
+            return [*lines, "", "Verified: every figure equals what torch does."]
+        lines += ["", *(f"{row['name']} ({row['type']}): {difference(row)}" for row in wrong[:MAX_LISTED])]
+        if len(wrong) > MAX_LISTED:
+            lines.append(f"and {len(wrong) - MAX_LISTED} more layers")
+        names = [_TITLES[check.name] for check in self.checks if not check.ok]
+        layers = [f"{len(wrong)} layer{'s' if len(wrong) > 1 else ''}"] if wrong else []
+        return [*lines, f"NOT verified. Different: {'; '.join([*layers, *names])}."]
+
+    def _not_compared(self) -> list[str]:
+        """What the figures do not say."""
+        outside = sum(verdict(row) == "in forward" for row in self.measured)
+        kinds = sorted(
             {
                 row["type"]
                 for row in self.measured
                 if row["macs"][0] and row["macs"][1] is None and row["output"][1] is not None
             }
         )
-        lines += [
-            f"{kind}: torch's counter does not know its products, so its MACs are not compared." for kind in missed
-        ]
-        wrong = [row["name"] for row in self.measured if not row["ok"]] + [
-            check.name for check in self.checks if not check.ok
-        ]
-        lines += [
-            "",
-            "Verified: every figure equals what torch does."
-            if not wrong
-            else f"NOT verified: {', '.join(wrong[:8])} differ{'s' if len(wrong) == 1 else ''}.",
-        ]
-        return lines
+        found = []
+        if outside == 1:
+            found.append("`in forward`: one layer is an expression there, not a module; its MACs are in the total.")
+        elif outside:
+            found.append(
+                f"`in forward`: {outside} layers are expressions there, not modules; their MACs are in the total."
+            )
+        if not any(check.name == "run" for check in self.checks):
+            found += [
+                f"{kind}: torch's counter does not know its products, so its MACs are not compared." for kind in kinds
+            ]
+        return found
 
 
 def verdict(row: dict) -> str:
-    """`equal`, `in forward` (no module to measure), or each difference with both numbers."""
-    wrong = [
-        f"{k} is {_show(row[k][1])}, not {_show(row[k][0])}"
-        for k in ("output", "params", "buffers", "macs")
-        if row[k][1] is not None and row[k][1] != row[k][0]
-    ]
-    if wrong:
-        return "; ".join(wrong)
-    return "equal" if row["output"][1] is not None else "in forward"
+    """`differs`, `equal`, `in forward` (there is no module to measure) or `not run` (torch stopped before it)."""
+    if not row["ok"]:
+        return "differs"
+    if row["output"][1] is not None or (row["params"][0] and row["params"][1] is not None and row["module"] is None):
+        return "equal"
+    return "in forward" if row["module"] is None else "not run"
+
+
+def difference(row: dict) -> str:
+    """Each figure that differs, with both numbers."""
+    pairs = [(_WORDS[key], *row[key]) for key in _KEYS if row[key][1] is not None and row[key][1] != row[key][0]]
+    return "; ".join(
+        f"{word} predicted {_show(predicted)}, measured {_show(measured)}" for word, predicted, measured in pairs
+    )
 
 
 def _show(value) -> str:
@@ -159,6 +171,8 @@ def _show(value) -> str:
 def _compared(check: Check) -> str:
     if check.name == "state_dict":
         return f"{len(check.predicted)} tensors, equal" if check.ok else _difference(check.predicted, check.measured)
+    if check.name == "run":
+        return str(check.measured)
     if check.name == "output":
         predicted, measured = (", ".join(map(shape, shapes)) for shapes in (check.predicted, check.measured))
     else:

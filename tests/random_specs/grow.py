@@ -310,7 +310,7 @@ def decorate(b: Builder, place: Place):
     way = b.d.choice(("repeat", "freeze", "checkpoint", "shape"))
     value = {"repeat": b.d.int(0, 3), "freeze": True, "checkpoint": True, "shape": list(place.shape)}[way]
     if way == "repeat" and place.names and b.d.flag():
-        value = b.d.spelled(max(value, 1))
+        value = b.at(place).spelled(max(value, 1))
     _keywords(b, place, **{way: value})
     item = place.items[-1]
     if way == "repeat" and isinstance(item, dict) and "repeat" in item and b.d.chance(25):
