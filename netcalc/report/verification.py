@@ -85,8 +85,8 @@ class Verification(Result):
         by_row = {id(row): measured for row, measured in zip(self.facts, self.measured, strict=True)}
         all_equal = all(row["ok"] for row in self.measured)
         columns = [
-            ("Layer (type)", "left", False), ("Output Shape", "left", False), ("Param #", "right", False), ("Buffers", "right", True),
-            ("MACs", "right", False), ("Measured", "left", False),
+            ("Layer (type)", "left", False), ("Output Shape", "left", False), ("Param #", "right", False), ("Buffers", "right", 1),
+            ("MACs", "right", 2), ("Measured", "left", False),
         ]  # fmt: skip
         rows = []
         for line in lines(self.graph, self.facts, depth, expand or not all_equal):
