@@ -55,7 +55,7 @@ class Scope:
 
     __slots__ = (
         "args", "block", "by", "env", "frozen", "inputs", "item", "kind", "members", "missing", "name", "named", "numbered",
-        "numbering", "outer", "outputs", "path", "rebuild", "segment", "times",
+        "numbering", "outer", "outputs", "path", "rebuild", "segment", "start", "times",
     )  # fmt: skip
 
     def __init__(self, kind: str, path: str, env, outer: Scope | None = None, item=None):
@@ -65,6 +65,7 @@ class Scope:
         self.block = None  # the syntax of the block it is an instance of
         self.args: dict = {}
         self.inputs: dict[str, Value] = {}
+        self.start: Value | None = None  # what the first layer of a group reads, if there is anything
         self.members: list[Node | Scope] = []
         self.named: dict[str, Node | Scope | Value] = {}
         self.numbered: dict[str, Node | Scope] = {}

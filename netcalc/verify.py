@@ -67,6 +67,13 @@ def _progress(text: str):
         print(f"{text} ...", file=sys.stderr)
 
 
+def _count_nothing(model) -> None:
+    """Spare BatchNorm the number of batches seen so far, which momentum=None asks for: meta tensors have no values."""
+    for module in model.modules():
+        if getattr(module, "num_batches_tracked", None) is not None and module.momentum is None:
+            module.momentum = 0.1
+
+
 class _Run:
     """One forward (and backward) pass with hooks on every module.
 
@@ -86,6 +93,8 @@ class _Run:
             with torch.device(device):
                 self.model = names[net.graph.spec.name]()
             self.model.train()
+            if device == "meta":
+                _count_nothing(self.model)
             for path, module in self.model.named_modules():
                 if path:
                     self._hook(path, module)

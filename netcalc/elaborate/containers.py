@@ -8,7 +8,7 @@ from ..layers.base import Layer
 from . import leaves
 from .binding import shape_text
 from .reading import Spot, nothing_before, passed_on, read_one
-from .references import value_of
+from .references import only_value, value_of
 
 
 def group(walk, spot: Spot) -> Scope:
@@ -17,6 +17,7 @@ def group(walk, spot: Spot) -> Scope:
 
 def _group(walk, spot: Spot, first) -> Scope:
     inner = walk.inner(spot.item.type or "group", spot)
+    inner.start = only_value(first)
     passed_on(inner, walk.body(spot.item.body, inner, first))
     inner.rebuild = lambda other, here: _group(walk, spot.moved(here), other)
     return inner
@@ -32,6 +33,7 @@ def residual(walk, spot: Spot) -> Scope:
 def _residual(walk, spot: Spot, first) -> Scope:
     item = spot.item
     inner = walk.inner("Residual", spot)
+    inner.start = only_value(first)
     main = value_of(walk.body(item.body, inner, first), item.head.where)
     side, made_by = value_of(first, item.head.where), "its input"
     if item.shortcut is not None:
@@ -54,6 +56,7 @@ def parallel(walk, spot: Spot) -> Scope:
 def _parallel(walk, spot: Spot, first) -> Scope:
     item = spot.item
     inner = walk.inner("Parallel", spot)
+    inner.start = only_value(first)
     outputs = []
     for branch in item.body:
         made = walk.item(branch, inner, first)

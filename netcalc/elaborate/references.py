@@ -176,6 +176,11 @@ def value_of(thing, where) -> Value:
                f"write for example from: {label.rsplit('.', 1)[-1]}.{named[0]}; it has {', '.join(named)}")  # fmt: skip
 
 
+def only_value(thing) -> Value | None:
+    """The tensor of a thing, None where it has none or several."""
+    return None if thing is None or (isinstance(thing, Scope) and len(thing.outputs) != 1) else value_of(thing, None)
+
+
 def described(value: Value) -> str:
     """A tensor in a message: its shape and who made it."""
     return f"{shape_text(value.shape)} ({value})"

@@ -13,7 +13,7 @@ from ..language.reader import Entry
 from .binding import shape_text
 from .environment import Env, evaluate, shown_value
 from .reading import passed_on, read
-from .references import value_of
+from .references import only_value, value_of
 
 MAX_REPEAT, MAX_COPIES = 10_000, 12_000
 
@@ -49,6 +49,7 @@ def _module(walk, item, scope: Scope, here: Scope, prev, count: int, again: bool
     """`name:` with repeat: a module whose children are the copies. again: `prev` is read instead of `from`."""
     inner = Scope("copies", scope.child_path(item.name), scope.env, scope, item)
     inner.name, inner.segment, inner.times = item.name, here.segment, here.times
+    inner.start = only_value(prev)
     passed_on(inner, _row(walk, item, inner, prev, count, inside=True, again=again))
     inner.rebuild = lambda other, here: _module(walk, item, scope, here, other, count, again=True)
     return inner

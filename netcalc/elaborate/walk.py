@@ -165,10 +165,11 @@ class Walk:
     def wiring_path(self, scope: Scope, word: str) -> str:
         """A path for an operation that the wiring itself adds: add, add2, ..."""
         _, counts = self.wired.setdefault(id(scope.numbering), (scope.numbering, {}))
+        taken = _names_beside(scope)
         while True:
             counts[word] = counts.get(word, 0) + 1
             name = word if counts[word] == 1 else f"{word}{counts[word]}"
-            if name not in scope.named and (scope.outer is None or name not in scope.outer.named):
+            if name not in taken:
                 return scope.child_path(name)
 
     # -- modules
@@ -225,6 +226,25 @@ class Walk:
 
     def warn(self, code: str, text: str, entry: Entry, help: str | None = None):
         self.warnings.append(Diagnostic(code, text, entry.where, help=help))
+
+
+def _names_beside(scope: Scope) -> set[str]:
+    """The names in a list of layers and in the lists around it that belong to the same module."""
+    found: set[str] = set()
+    while scope is not None:
+        body = scope.block.body if scope.block is not None else [*(scope.item.body or ()), *(scope.item.shortcut or ())]
+        found.update(scope.named, _names_of(body))
+        scope = scope.outer if scope.outer is not None and scope.outer.path == scope.path else None
+    return found
+
+
+def _names_of(body: list[Item]) -> set[str]:
+    """The names in a list of layers, with those inside wiring that has no name itself."""
+    found = {item.name for item in body if item.name}
+    for item in body:
+        if item.name is None and item.type in ("Residual", "Parallel"):
+            found |= _names_of([*(item.body or ()), *(item.shortcut or ())])
+    return found
 
 
 def _check_shape(entry: Entry, made, env: Env):

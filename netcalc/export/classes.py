@@ -13,20 +13,18 @@ from ..language.names import CONTAINERS, is_type
 from ..layers.kinds import Word
 from . import helpers, naming
 from .code import MAGIC, Code, number, python, string, tidy
+from .flow import NotParametric
 from .symbols import UNRESOLVED, Frame, unified
-
-
-class NotParametric(Exception):
-    """The instances of a block cannot share a class with expressions for its sizes."""
 
 
 class Entry:
     """One place in the graph that a line of source stands for: a member, in an instance's frame, with its copy's number."""
 
-    __slots__ = ("frame", "index", "member")
+    __slots__ = ("at", "frame", "index", "member")
 
-    def __init__(self, frame: Frame, member, index):
+    def __init__(self, frame: Frame, member, index, at: int = 0):
         self.frame, self.member, self.index = frame, member, index
+        self.at = at  # the number of the instance among those of the class
 
 
 SIZE_NAMES = {"C": "in_channels", "D": "dim", "H": "height", "W": "width", "T": "length", "S": "length"}
@@ -89,8 +87,6 @@ _WORDS = frozenset(("if", "else", "and", "or", "not", "True", "False", "i"))
 class Elements:
     """Writes the constructors of layers, blocks and groups in terms of one block's names."""
 
-    several = False  # whether copies may have several inputs
-
     def __init__(self, emitter, names: Names):
         self.emitter, self.names = emitter, names
 
@@ -105,7 +101,7 @@ class Elements:
             return self.block(item, entries)
         parts = self.parts(item, entries)
         if parts is not None and not any(part.condition for part in parts):
-            return sequential(parts, self.emitter)
+            return sequential(parts)
         return self.wired(item, entries)
 
     # -- layers
@@ -208,7 +204,11 @@ class Elements:
                 text = self.argument(None, item, values, entries, inferred)
                 texts.append(values[0] if text is None else Code(text) if isinstance(text, str) else text)
             return texts if any(isinstance(text, Code) for text in texts) else self._literal(current)
-        if entry.kind != "text" or (isinstance(current[0], (Word, str)) and not entries[0].frame.env.has(entry.value)):
+        if (
+            entry.kind != "text"
+            or _is_nothing(current[0])
+            or (isinstance(current[0], (Word, str)) and not entries[0].frame.env.has(entry.value))
+        ):
             return self._literal(current)
         try:
             expression = parsed(entry)
@@ -234,13 +234,20 @@ class Elements:
                 return self.names.number(inferred[name])
             if isinstance(env.lookup(name) if env.has(name) else 0, KindValue):
                 raise NotParametric("a kind in an expression")
-            return "i" if name == "i" else self.names.rename(name)
+            return self._number_of(entries) if name == "i" else self.names.rename(name)
 
         text = python(expression, rename)
         self.emitter.uses(text)
         if all(_needs_rounding(expression, value) for value in current):
             text = f"round({text})"
         return text
+
+    def _number_of(self, entries: list[Entry]) -> str:
+        """The number of a copy: `i`, or what it is where it is known."""
+        numbers = {entry.index for entry in entries}
+        if len(numbers) == 1:
+            return str(numbers.pop())
+        return naming.MARK + "i" if self.names.marked else "i"
 
     # -- blocks
 
@@ -289,12 +296,16 @@ class Elements:
         expression = parsed(item.keywords["when"])
         env = found[0][0].frame.env if found[0] else next(e for e in found if e)[0].frame.env
         kinds = any(env.has(n) and isinstance(env.lookup(n), KindValue) for n in expression.names)
-        if self.names.concrete or not expression.names or kinds or self.emitter.settled(self.names.block):
+        if self.settled() or not expression.names or kinds:
             if len({bool(entries) for entries in found}) != 1:
                 raise NotParametric("a condition differs")
             return None
         self.emitter.uses(expression.text)
         return tidy(python(expression, self.names.rename))
+
+    def settled(self) -> bool:
+        """Whether all conditions are: in the model itself, and where a class is for instances that are alike."""
+        return self.names.concrete or self.emitter.settled(self.names.block)
 
     # -- groups
 
@@ -303,7 +314,7 @@ class Elements:
         kind = entries[0].member.kind
         if kind == "copies":
             return self._copies(item, entries)
-        if kind not in ("group", "Sequential"):
+        if kind not in ("group", "Sequential") or any(self.emitter.flow.outlets([e.member]) for e in entries):
             return None
         return self.sequence(item.body, [(e.frame, e.member, e.index) for e in entries])
 
@@ -349,6 +360,11 @@ def _plain(value):
     return tuple(value) if isinstance(value, list) else value
 
 
+def _is_nothing(value) -> bool:
+    """Whether a value is `none`, for all dimensions."""
+    return value is None or (isinstance(value, tuple) and value != () and all(item is None for item in value))
+
+
 def parsed_name(key):
     from ..language.expressions import parse
 
@@ -383,10 +399,9 @@ def checked(text: str | None) -> str | None:
     return text if text is None else tidy(text) if MAGIC not in text else text
 
 
-def sequential(parts: list, emitter) -> str:
+def sequential(parts: list) -> str:
     """nn.Sequential of finished parts."""
     if any(part.name is not None for part in parts):
-        emitter.imports.add("from collections import OrderedDict")
         if len(parts) == 1 and parts[0].loop:
             part = parts[0]
             return f"nn.Sequential(OrderedDict(({part.name}, {part.text}) for {part.loop}))"

@@ -71,15 +71,7 @@ def loss_source(graph: Graph) -> list[str]:
     """The statements of the loss, from `output` to `return`."""
     outputs = {id(value): _output(graph, k, name) for k, (name, value) in enumerate(graph.outputs)}
     if not graph.loss:
-        first = next(
-            (
-                text
-                for (_, value), text in zip(graph.outputs, outputs.values(), strict=True)
-                if value.dtype.startswith(("float", "bfloat"))
-            ),
-            None,
-        )
-        return [f"return {first}.mean()"] if first else ["return None"]
+        return _mean(graph, list(outputs.values()))
     lines: list[str] = []
     names = dict(outputs)
     for node in graph.loss:
@@ -88,6 +80,18 @@ def loss_source(graph: Graph) -> list[str]:
         names.update((id(value), "output") for value in node.outputs)
         lines.append(f"return {expression}" if node is graph.loss[-1] else f"output = {expression}")
     return lines
+
+
+def _mean(graph: Graph, texts: list[str]) -> list[str]:
+    """A loss that reaches every output, for a spec without one."""
+    real = [value.dtype.startswith(("float", "bfloat")) for _, value in graph.outputs]
+    if len(texts) > 1 and all(real):
+        values = "output.values()" if texts[0].startswith('output["') else "output"
+        return [f"return sum(tensor.mean() for tensor in {values})"]
+    chosen = [text for text, fits in zip(texts, real, strict=True) if fits]
+    if len(chosen) < 2:
+        return [f"return {chosen[0]}.mean()" if chosen else "return None"]
+    return [f"loss = {chosen[0]}.mean()", *(f"loss = loss + {text}.mean()" for text in chosen[1:]), "return loss"]
 
 
 def _output(graph: Graph, number: int, name: str | None) -> str:

@@ -10,7 +10,6 @@ from .code import number, tidy, wrapped
 def main_lines(emitter, model) -> list[str]:
     """`python model.py`: builds the model, counts, runs forward once, and with --train one training step."""
     graph = emitter.graph
-    emitter.imports.add("import argparse")
     return [
         *_inputs(graph),
         "",
@@ -46,7 +45,7 @@ def _inputs(graph) -> list[str]:
 
 
 def _loss(graph) -> list[str]:
-    what = "The loss against random targets." if graph.loss else "The mean of the output: the spec has no loss."
+    what = "The loss against random targets." if graph.loss else "The mean of what comes out: the spec has no loss."
     lines = [line for text in examples.loss_source(graph) for line in wrapped(text, 4)]
     return ["def loss_of(output):", f'    """{what}"""', *lines]
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
+from copy import copy
 
 from ..elaborate.environment import KindValue
 from ..errors import NetcalcError
 from ..facts import Totals, rows
 from ..graph import Graph, Node, Scope
 from . import helpers, naming
-from .classes import Names, NotParametric
+from .classes import Names
 from .code import MAKE_DIVISIBLE, string
+from .flow import Flow, NotParametric, everything, is_again
 from .main import main_lines
 from .plan import Plan
 from .symbols import Frame
@@ -44,11 +47,15 @@ class Emitter:
         if any(node.times != 1 for node in graph.nodes):
             raise NetcalcError("error: the number of copies of a `repeat` is free\n  help: give it a value with --set")
         self.frames: dict[int, Frame] = {}
-        self.imports: set[str] = set()
         self.helpers: dict[str, str] = {}
         self.plans: list[Plan] = []
         self.by_scope: dict[int, Plan] = {}
         self.groups: dict[tuple, Plan] = {}
+        self.lists: set[str] = set()  # paths of the copies that are an nn.ModuleList, not an nn.Sequential
+        self.flow = Flow(graph)
+        self.originals: dict[str, Node | Scope] = {}  # path -> what it names, not what a Reuse runs again
+        for member in everything(graph.root):
+            self.originals.setdefault(member.path, member)
         self.class_names: set[str] = {*naming.USED, *naming.defined(helpers.of_graph(graph))}
         self.root_frame = Frame(graph.root, self.frames)
         self.blocks = self._blocks()
@@ -59,44 +66,46 @@ class Emitter:
                                "  help: give the spec another `name`")  # fmt: skip
         self.reserved = {self.graph.spec.name}
         model = self._model()
-        body = "\n\n\n".join("\n".join(plan.text) for plan in self.plans)
-        main = "\n".join(main_lines(self, model))
-        helpers = "\n\n\n".join(text.strip("\n") for text in self.helpers.values())
-        sections = [self._header(body + helpers + main), helpers, body, main]
+        main = main_lines(self, model)
+        classes = {plan.name: plan.text for plan in self.plans if plan is not model} | {
+            model.name: [*model.text, *main]
+        }
+        pieces = {name: text.strip("\n").split("\n") for name, text in self.helpers.items()} | classes
+        kept = _reached(model.name, pieces)
+        code = "\n\n\n".join("\n".join(pieces[name]) for name in pieces if name in kept and name != model.name)
+        ends = "\n\n\n".join(("\n".join(model.text), "\n".join(main)))
+        sections = [self._header(code + ends), code, ends]
         return "\n\n\n".join(section for section in sections if section) + "\n"
 
     def module_paths(self) -> dict[int, str]:
         """Where each layer is in the module: its state_dict path, but for unnamed ones, whose number became a name."""
-        found: dict[int, str] = {}
-        self._find_paths(self.graph.root, self.plans[-1], "", found)
-        return found
+        paths: dict[str, str] = {}
+        self._find_paths(self.graph.root, self.plans[-1], "", "", paths)
+        return {id(node): paths[node.path] for node in self.graph.nodes}
 
-    def _find_paths(self, scope: Scope, plan: Plan, base: str, found: dict):
+    def _find_paths(self, scope: Scope, plan: Plan, base: str, module: str, found: dict):
+        """base, module: the path of the class `plan` in the graph and in the source."""
         for member in scope.members:
-            if isinstance(member, Node):
-                inner = member.path[len(base) + 1 :] if base and member.path.startswith(base + ".") else member.path
-                attribute = plan.generated.get(inner, inner).removeprefix("self.")
-                within = base and (member.path.startswith(base + "."))
-                found[id(member)] = f"{base}.{attribute}" if within else attribute
-            elif member.kind == "block":
-                self._find_paths(member, self.plan(member), member.path, found)
-            else:
-                inner = next((p for (_, ids), p in self.groups.items() if id(member) in ids), None)
-                self._find_paths(member, inner or plan, member.path if inner else base, found)
+            path = member.path[len(base) + 1 :] if base else member.path
+            attribute = plan.generated.get(path, path).removeprefix("self.")
+            here = f"{module}.{attribute}" if module else attribute
+            found.setdefault(member.path, here)
+            if isinstance(member, Scope) and not is_again(member):
+                inner = self.plan(member) if member.kind == "block" else self.group_of(member)
+                if inner is None:
+                    self._find_paths(member, plan, base, module, found)
+                else:
+                    self._find_paths(member, inner, member.path, here, found)
 
     # -- the file
 
     def _header(self, code: str) -> str:
         lines = [f'"""{self.summary()}"""', ""]
-        plain = sorted(line for line in self.imports if line.startswith(("from collections", "import argparse")))
-        plain = ["import math"] * ("math." in code) + plain
-        if plain:
-            lines += [*sorted(plain, key=lambda line: (line.split()[0] == "from", line)), ""]
+        lines += ["import argparse", *(["import math"] if uses(code, "math") else [])]
+        lines += [*(["from collections import OrderedDict"] if uses(code, "OrderedDict") else []), ""]
         lines += ["import torch", "from torch import nn"]
-        others = {line for line in self.imports if line.startswith("from torch")}
-        if re.search(r"\bF\.", code):
-            others.add("from torch.nn import functional as F")
-        lines += sorted(others)
+        lines += ["from torch.nn import functional as F"] if uses(code, "F") else []
+        lines += ["from torch.utils.checkpoint import checkpoint"] if uses(code, "checkpoint") else []
         return "\n".join(lines)
 
     def summary(self) -> str:
@@ -116,8 +125,6 @@ class Emitter:
 
     def helper(self, name: str, text: str):
         self.helpers.setdefault(name, text)
-        if "F." in text:
-            self.imports.add("from torch.nn import functional as F")
 
     def uses(self, text: str):
         """Note what an expression needs in the file."""
@@ -164,47 +171,53 @@ class Emitter:
 
     def _attempt(self, scopes: list[Scope], concrete: bool):
         block = scopes[0].block
-        before = len(self.plans), set(self.class_names), dict(self.by_scope), dict(self.groups)
-        try:
+        with self.attempt():
             plan = Plan(self, self._class_name(block.name), "block", block, block.body,
                         [(self.frames[id(s)], s, None) for s in scopes], Names(block, concrete))  # fmt: skip
+            self.plans.append(plan)
+            self.by_scope.update((id(scope), plan) for scope in scopes)
+
+    @contextmanager
+    def attempt(self):
+        """Something that may turn out NotParametric: then nothing of it is kept."""
+        kept = ("plans", "class_names", "by_scope", "groups", "lists")
+        before = {name: copy(getattr(self, name)) for name in kept}
+        try:
+            yield
         except NotParametric:
-            del self.plans[before[0] :]
-            self.class_names, self.by_scope, self.groups = before[1:]
+            for name, value in before.items():
+                setattr(self, name, value)
             raise
-        self.plans.append(plan)
-        self.by_scope.update((id(scope), plan) for scope in scopes)
 
     def group_plan(self, item, entries, names: Names) -> Plan:
         """The class of a group with wiring of its own."""
-        key = (id(item), tuple(id(e.member) for e in entries))
+        scopes = [(e.frame, e.member, e.index) for e in entries]
+        key = tuple(id(scope) for _, scope, _ in scopes)
         plan = self.groups.get(key)
         if plan is None:
-            scopes = [(e.frame, e.member, e.index) for e in entries]
-            block = names.block
-            kind = scopes[0][1].kind
-            if kind == "copies" or (kind == "Parallel" and item.merge is None):
-                raise NetcalcError(
-                    f"error: export cannot write the {kind} `{item.name}`: leave its name out, or make a block of it"
-                )
-            wiring, items = (item, naming.inner(item)) if kind in ("Residual", "Parallel") else (None, item.body)
+            items = item.body if item.type not in ("Residual", "Parallel") else naming.inner(item)
             plan = Plan(
-                self, self._class_name(_camel(item.name or "group")), "group", block, items, scopes, names, wiring
+                self, self._class_name(_camel(item.name or "group")), "group", names.block, items, scopes, names
             )
             self.plans.append(plan)
             self.groups[key] = plan
         return plan
+
+    def group_of(self, member: Scope) -> Plan | None:
+        """The class of a group, or of the group that it runs again; None where it has none of its own."""
+        if member.outer is not None and member.path == member.outer.path:
+            return None
+        original = id(self.originals[member.path])
+        return next((plan for key, plan in self.groups.items() if original in key), None)
 
     def _model(self) -> Plan:
         spec, root = self.graph.spec, self.graph.root
         scopes = [(self.root_frame, root, None)]
         self.class_names -= self.reserved
         try:
-            plan = Plan(self, next(iter(self.reserved)), "model", spec, spec.body, scopes, Names(spec, False))
+            with self.attempt():
+                plan = Plan(self, next(iter(self.reserved)), "model", spec, spec.body, scopes, Names(spec, False))
         except NotParametric:
-            self.plans.clear()
-            self.by_scope.clear()
-            self.groups.clear()
             plan = Plan(self, next(iter(self.reserved)), "model", spec, spec.body, scopes, Names(spec, True))
         self.plans.append(plan)
         self._ties(plan)
@@ -230,6 +243,23 @@ class Emitter:
             number += 1
         self.class_names.add(name)
         return name
+
+
+def uses(code: str, name: str) -> bool:
+    """Whether code calls a name or reads an attribute of it."""
+    return re.search(rf"(?<![\w.\"]){name}[.(]", code) is not None
+
+
+def _reached(start: str, pieces: dict[str, list[str]]) -> set[str]:
+    """The classes and functions that a class needs: a group that was first tried as an nn.Sequential may leave others."""
+    names = {defined: name for name, lines in pieces.items() for defined in (name, *naming.defined(["\n".join(lines)]))}
+    found, todo = {start}, [start]
+    while todo:
+        words = set(re.findall(r"\w+", "\n".join(pieces[todo.pop()])))
+        new = {names[word] for word in words & names.keys()} - found
+        found |= new
+        todo += new
+    return found
 
 
 def _scopes(scope: Scope):

@@ -68,6 +68,12 @@ def variable(wanted: str, used, taken=()) -> str:
     return name
 
 
+def word(text: str) -> str:
+    """A name made of any text."""
+    plain = re.sub(r"[^a-z0-9_]", "_", text.lower()).strip("_")
+    return plain if plain[:1].isalpha() else f"t{plain}"
+
+
 def attribute(wanted: str, taken=()) -> str:
     """An attribute that the source adds on its own account: not a module of the spec, nothing of nn.Module."""
     name = f"arg{wanted}" if wanted.startswith("__") else wanted

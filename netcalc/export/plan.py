@@ -6,12 +6,14 @@ import ast
 import re
 
 from ..elaborate.environment import KindValue, parsed
+from ..elaborate.references import only_value
 from ..errors import SpecError
-from ..graph import Node
-from . import naming
-from .classes import Elements, Names, NotParametric, value_text
+from . import naming, wiring
+from .classes import Elements, Entry, Names, value_text
 from .code import MAGIC, number, python, string, tidy, wrapped
+from .flow import NotParametric, block_of, modules
 from .forward import Forward
+from .lines import Line
 
 
 class Plan:
@@ -20,29 +22,69 @@ class Plan:
     parameters: (name, default or None, where its value comes from), in the order of __init__.
     """
 
-    def __init__(self, emitter, name: str, kind: str, block, items, scopes: list, names: Names, wiring=None):
+    def __init__(self, emitter, name: str, kind: str, block, items, scopes: list, names: Names):
         self.emitter, self.name, self.kind, self.block = emitter, name, kind, block
         self.items, self.scopes, self.names = items, scopes, names
-        self.wiring = wiring  # the item, where the group is a Residual or Parallel
         self.parameters: list[tuple] = []
-        self.outside: dict[str, str] = {}  # what a group's forward reads from around it
         self.stored: dict[str, str] = {}  # arguments that forward needs -> their attribute
         self.generated: dict[str, str] = {}  # numbers of unnamed modules -> their attribute
         self.free_sizes: tuple = self._free()
-        self.inputs = self._inputs()
+        self.slots: list = []  # of a group: what its forward takes
+        self.outlets: list = []  # of a group: what it gives beside its own outputs
+        self.borrowed: dict[str, str] = {}  # of a group: modules of the block that it uses again -> their variable
+        self.inputs = self._group_inputs() if kind == "group" else dict(names.inputs)
+        self.results = self._results()
         self.text: list[str] = []
         self._write()
 
     def _free(self) -> tuple:
         """The free sizes that the class may have to read off its inputs under their own names."""
-        scope = self.scopes[0][1]
-        if self.kind == "model":
-            return tuple(scope.env.known())
+        block = block_of(self.scopes[0][1])
+        if block.kind == "model":
+            return tuple(block.env.known())
         return tuple(self.emitter.graph.free) if self.names.concrete else ()
 
-    def _inputs(self) -> dict[str, str]:
-        """The names of the inputs in the spec and in forward."""
-        return {"": "x"} if self.kind == "group" else dict(self.names.inputs)
+    def _group_inputs(self) -> dict[str, str]:
+        """What the forward of a group takes, with its variables."""
+        scopes = [scope for _, scope, _ in self.scopes]
+        self.slots, self.outlets = self.emitter.flow.slots(scopes), self.emitter.flow.outlets(scopes)
+        found: dict[str, str] = {}
+        for k, slot in enumerate(self.slots):
+            wanted = "x" if slot.start else self._called(slot.values[id(scopes[0])])
+            found[str(k)] = self._fresh(wanted, found.values())
+        paths = [modules(scope) for scope in scopes]
+        if any(listed != paths[0] for listed in paths):
+            raise NotParametric("different modules are used again")
+        for path in paths[0]:
+            found[path] = self.borrowed[path] = self._fresh(path.rpartition(".")[2], found.values())
+        return found
+
+    def _called(self, value) -> str:
+        """A variable for a tensor from around a group: what it is called there."""
+        scope = self.scopes[0][1].outer
+        while scope is not None:
+            for name, thing in (*scope.named.items(), *scope.inputs.items()):
+                if only_value(thing) is value and name != "input":
+                    return name
+            scope = scope.outer
+        return "context"
+
+    def _fresh(self, wanted: str, taken) -> str:
+        name = naming.word(wanted)
+        while naming.variable(name, self.names.used) != name or name in (
+            *taken,
+            *self.names.sizes.values(),
+            *self.free_sizes,
+        ):
+            name += "_"
+        return name
+
+    def _results(self) -> list[tuple]:
+        """What forward returns: (name, its value in each instance)."""
+        given = [self.emitter.flow.given(scope, self.outlets) for _, scope, _ in self.scopes]
+        if len({len(listed) for listed in given}) != 1:
+            raise NotParametric("different numbers of outputs")
+        return [(name, {at: listed[k][1] for at, listed in enumerate(given)}) for k, (name, _) in enumerate(given[0])]
 
     # -- writing
 
@@ -53,22 +95,32 @@ class Plan:
             self._write_sequential(parts)
             return
         forward = Forward(self, elements, self.emitter)
-        for spec_name, variable in self.inputs.items():
-            forward.holds[variable] = {spec_name, "input"} if len(self.inputs) == 1 else {spec_name}
-            forward.vars[spec_name] = variable
-        if len(self.inputs) == 1:
-            forward.vars["input"] = next(iter(self.inputs.values()))
-        if self.kind == "group":
-            del forward.vars["input"]
-            forward.holds["x"] = set()
-        start = next(iter(self.inputs.values())) if len(self.inputs) == 1 else None
-        if self.wiring is None:
-            last = forward.body(self.items, self.scopes, start, self._returned())
+        places = [Entry(frame, scope, index, at) for at, (frame, scope, index) in enumerate(self.scopes)]
+        self._put_inputs(forward, places)
+        if places[0].member.kind in ("Residual", "Parallel"):
+            wiring.inside(forward, Line(places[0].member.item, places, {}))
         else:
-            last = forward.wiring(self.wiring, self.scopes)
-        self._assemble(forward, last)
+            forward.body(
+                self.items, places, {place.at: self._start(place.member) for place in places}, self._named_outputs()
+            )
+        self._assemble(forward)
 
-    def _returned(self) -> frozenset:
+    def _put_inputs(self, forward: Forward, places: list):
+        for k, slot in enumerate(self.slots):
+            forward.tensors.put(self.inputs[str(k)], {place.at: slot.values[id(place.member)] for place in places})
+        if self.kind != "group":
+            for name, variable in self.inputs.items():
+                forward.tensors.put(variable, {place.at: place.member.inputs[name] for place in places})
+
+    @staticmethod
+    def _start(scope):
+        """What the first line of a body reads."""
+        if scope.kind not in ("block", "model"):
+            return scope.start
+        return next(iter(scope.inputs.values())) if len(scope.inputs) == 1 else None
+
+    def _named_outputs(self) -> frozenset:
+        """The names that `outputs` returns: a tensor that is read so late may have its name as its variable."""
         if self.block.outputs is None or self.kind == "group":
             return frozenset()
         texts = {str(ref.value) for _, ref in self.block.outputs}
@@ -96,10 +148,10 @@ class Plan:
         self._parameters(init, [])
         self._class("nn.Sequential", [*self._locals(init), *init], None, super_first=False)
 
-    def _assemble(self, forward: Forward, last: str):
-        self.outside = forward.outside
-        lines = self._with_sizes(forward)
-        lines.append((0, f"return {self._return(forward, last)}", ""))
+    def _assemble(self, forward: Forward):
+        returned = self._return(forward)
+        sizes = [(0, f"{name} = {self._size_source(spec_name)}", "") for spec_name, name in forward.sizes.items()]
+        lines = [*sizes, *forward.lines, (0, f"return {returned}", "")]
         init = forward.init
         self._parameters(init, lines)
         stored = [(0, f"self.{self.stored[name]} = {name}", "") for name in self._ordered(self.stored)]
@@ -107,7 +159,7 @@ class Plan:
         self._class("nn.Module", init, lines)
 
     def _ordered(self, names) -> list:
-        return [name for name in self.names.args.values() if name in names]
+        return [name for name in (*self.names.args.values(), "i") if name in names]
 
     def store(self, name: str, others: set[str]) -> str:
         """The attribute that keeps an argument for forward; it must not be one of the others."""
@@ -115,64 +167,35 @@ class Plan:
             self.stored[name] = naming.attribute(name, {*naming.of_items(self.items), *others, *self.stored.values()})
         return self.stored[name]
 
-    def _return(self, forward: Forward, last: str) -> str:
-        if self.block.outputs is None or self.kind == "group":
-            return last or "x"
-        scope = self.scopes[0][1]
-        wanted = [(name, ref) for name, ref in self.block.outputs]
-        texts = [forward.read(str(ref.value), last) for _, ref in wanted if self._there(ref, scope)]
-        if self.kind == "model" and any(name for name, _ in wanted):
-            return (
-                "{" + ", ".join(f"{string(name)}: {text}" for (name, _), text in zip(wanted, texts, strict=True)) + "}"
-            )
-        return ", ".join(texts)
-
-    @staticmethod
-    def _there(ref, scope) -> bool:
-        return str(ref.value).split(".")[0] not in scope.missing
-
-    def _with_sizes(self, forward: Forward) -> list:
-        """The lines of forward, with the sizes that they name read off the inputs first."""
-        read = []
-        for spec_name, name in forward.sizes.items():
-            read.append((0, f"{name} = {self._size_source(spec_name)}", ""))
-        return [*read, *forward.lines]
+    def _return(self, forward: Forward) -> str:
+        texts = [(name, forward.read(values)) for name, values in self.results]
+        if self.kind == "model" and any(name for name, _ in self.block.outputs or ()):
+            return "{" + ", ".join(f"{string(name)}: {text}" for name, text in texts) + "}"
+        return ", ".join(text for _, text in texts)
 
     def _size_source(self, name: str) -> str:
-        from ..language.reader import Entry
-
-        if self.kind == "group":
-            return self._size_of_group(name)
-        for declared in (self.block.inputs or {}).values():
-            for k, entry in enumerate(declared.shape):
-                if isinstance(entry, Entry) and entry.value == name:
-                    return f"{self.inputs[declared.name]}.shape[{k}]"
-        for declared in (self.block.inputs or {}).values():
-            for k, entry in enumerate(declared.shape):
-                multiple = re.fullmatch(rf"\s*(\d+)\s*\*\s*{name}\s*", str(entry.value))
-                if multiple:
-                    return f"{self.inputs[declared.name]}.shape[{k}] // {multiple[1]}"
-        return self._size_of_input(name)
-
-    def _size_of_input(self, name: str) -> str:
-        """A free size where the block's own patterns do not name it."""
-        for spec_name, value in self.scopes[0][1].inputs.items():
-            for k, size in enumerate(value.shape):
-                multiple = re.fullmatch(rf"(?:(\d+)\*)?{name}", str(size))
-                if multiple:
-                    return f"{self.inputs[spec_name]}.shape[{k}]" + (f" // {multiple[1]}" if multiple[1] else "")
+        """A size read off an input: as its pattern names it, or as its shape has it, or as a multiple there."""
+        shapes = list(self._shapes())
+        for pattern in (rf"(){name}", rf"\s*(\d+)\s*\*\s*{name}\s*"):
+            for variable, shape in shapes:
+                for k, size in enumerate(shape):
+                    found = re.fullmatch(pattern, str(size))
+                    if found:
+                        return f"{variable}.shape[{k}]" + (f" // {found[1]}" if found[1] else "")
         raise NotParametric(f"no input has the size {name}")
 
-    def _size_of_group(self, name: str) -> str:
-        """A size read off the tensor that comes into a group."""
+    def _shapes(self):
+        """The variables of the inputs with their shapes, in the block's words and in the graph's."""
         frame, scope, _ = self.scopes[0]
-        nodes = list(_nodes(scope))
-        inside = {id(node) for node in nodes}
-        value = next(v for node in nodes for v in node.inputs if id(v.node) not in inside)
-        for k, size in enumerate(frame.shape(value)):
-            if str(size) == name:
-                return f"x.shape[{k}]"
-        raise NotParametric(f"the input of the group has no size {name}")
+        if self.kind == "group":
+            given = [(self.inputs[str(k)], slot.values[id(scope)]) for k, slot in enumerate(self.slots)]
+        else:
+            given = [(variable, scope.inputs[name]) for name, variable in self.inputs.items()]
+            for declared in (self.block.inputs or {}).values():
+                yield self.inputs[declared.name], [entry.value for entry in declared.shape]
+        for variable, value in given:
+            yield variable, frame.shape(value)
+            yield variable, value.shape
 
     # -- parameters
 
@@ -203,7 +226,9 @@ class Plan:
             optional = [(name, None, source) for name, _, source in optional]
             known = {name for name, *_ in [*sizes, *required, *optional]}
             optional += [
-                (name, None, ("argument", name)) for name in sorted(computed) if name in used and name not in known
+                (name, None, ("argument", name))
+                for name in (*sorted(computed), "i")
+                if name in used and name not in known
             ]
         self.parameters = [*sizes, *required, *optional]
         self.computed = {} if self.kind == "group" else computed
@@ -312,24 +337,16 @@ class Plan:
         if lines is not None:
             if init or self.kind == "model" or len(out) > 1:
                 out.append("")
-            given = [*self.inputs.values(), *self.outside.values()]
+            given = list(self.inputs.values())
             out += wrapped(f"def forward({', '.join(['self', *given])}):", 4)
             out += _statements(lines)
         self.text = out
 
 
-def _nodes(scope):
-    for member in scope.members:
-        if isinstance(member, Node):
-            yield member
-        else:
-            yield from _nodes(member)
-
-
 def _statements(lines: list) -> list[str]:
     out = []
     for indent, text, comment in lines:
-        written = wrapped(text, 8 + indent)
+        written = wrapped(text, 8 + indent) if text else [""]
         if comment and len(written) == 1 and len(written[0]) + 4 + len(comment) <= 88:
             written[0] += f"  # {comment}"
         out += written

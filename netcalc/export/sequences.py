@@ -8,6 +8,7 @@ from ..graph import Node, Scope
 from ..language.expressions import parse
 from . import helpers, naming
 from .code import python, string
+from .flow import NotParametric
 
 
 class Part:
@@ -78,11 +79,20 @@ def _module(elements, item, entries) -> str | None:
     if isinstance(member, Node):
         if member.parts is not None or len(member.inputs) != 1 or type(member.layer).operator:
             return None
+        if member.layer.apply("module", ["x"]) != "module(x)":
+            return None
         if member.layer.torch(*member.shapes) is None:
             return helpers.module(elements.written(member, item, entries, [member.shapes[0]]), elements.emitter)
-    elif not elements.several and member.kind == "block" and (len(member.inputs) != 1 or len(member.outputs) != 1):
+    elif any(not _is_chain(elements, e.member) for e in entries):
         return None
     return elements.constructor(item, entries)
+
+
+def _is_chain(elements, scope: Scope) -> bool:
+    """Whether a block or group takes one tensor and passes one on."""
+    if scope.kind == "block":
+        return len(scope.inputs) == 1 and len(scope.outputs) == 1
+    return elements.emitter.flow.chains(scope)
 
 
 def _unnamed_copies(elements, item, found: list[list], named: bool) -> list[Part] | None:
@@ -106,7 +116,7 @@ def copies(elements, item, scopes: list) -> list[Part] | None:
     """The elements of copies under a name."""
     from .classes import Entry
 
-    if not _copies_chain(item, scopes):
+    if item.type == "Reuse" or any(elements.emitter.flow.outlets([scope]) for _, scope, _ in scopes):
         return None
     found = [[Entry(frame, m, k) for k, m in enumerate(scope.members)] for frame, scope, _ in scopes]
     runs = runs_of(elements, item, found)
@@ -118,19 +128,6 @@ def copies(elements, item, scopes: list) -> list[Part] | None:
     return [Part(run.text, template_text(template.value, elements.names.rename, run), run.loop) for run in runs]
 
 
-def _copies_chain(item, scopes) -> bool:
-    if item.type in ("Residual", "Parallel", "Reuse"):
-        return False
-    for _, scope, _ in scopes:
-        for member in scope.members:
-            inputs = member.inputs if isinstance(member, Node) else list(member.inputs.values())
-            if isinstance(member, Scope) and member.kind == "block" and (len(inputs) != 1 or len(member.outputs) != 1):
-                return False
-            if isinstance(member, Node) and (len(inputs) != 1 or member.parts is not None):
-                return False
-    return True
-
-
 class Run:
     """Copies first .. last (None: to the end) with one text."""
 
@@ -138,36 +135,43 @@ class Run:
         self.text, self.first, self.last, self.loop = text, first, last, loop
 
 
-def runs_of(elements, item, found: list[list]) -> list[Run] | None:
-    """The copies as few runs of equal text: all alike, or the first and the rest, or (in one instance) one by one."""
-    from .classes import NotParametric
+def runs_of(elements, item, found: list[list], module=_module) -> list[Run] | None:
+    """The copies as few runs of equal text: all alike, or the first and the rest, or (in one instance) one by one.
 
+    module: what gives the text of some copies.
+    """
     count = _count(elements, item, found)
     if not any(found):
         return []
     try:
-        text = _module(elements, item, [entry for entries in found for entry in entries])
+        with elements.emitter.attempt():
+            text = module(elements, item, [entry for entries in found for entry in entries])
         return None if text is None else [Run(text, 0, None, _loop(text, "0", count, item))]
     except NotParametric:
         pass
     try:
-        first = _module(elements, item, [entries[0] for entries in found if entries])
-        rest = [entry for entries in found for entry in entries[1:]]
-        if first is None:
-            return None
-        tail = _module(elements, item, rest) if rest else None
-        head = Run(re.sub(r"\bi\b", "0", first), 0, 1, None)
-        return [head, *([Run(tail, 1, None, _loop(tail, "1", count, item))] if rest else [])]
+        with elements.emitter.attempt():
+            return _first_and_rest(elements, item, found, module, count)
     except NotParametric:
         if len(found) != 1:
             raise
-    return _one_by_one(elements, item, found[0])
+    return _one_by_one(elements, item, found[0], module)
 
 
-def _one_by_one(elements, item, entries: list) -> list[Run] | None:
+def _first_and_rest(elements, item, found: list[list], module, count: str) -> list[Run] | None:
+    first = module(elements, item, [entries[0] for entries in found if entries])
+    rest = [entry for entries in found for entry in entries[1:]]
+    if first is None:
+        return None
+    tail = module(elements, item, rest) if rest else None
+    head = Run(re.sub(r"\bi\b", "0", first), 0, 1, None)
+    return [head, *([Run(tail, 1, None, _loop(tail, "1", count, item))] if rest else [])]
+
+
+def _one_by_one(elements, item, entries: list, module) -> list[Run] | None:
     runs: list[Run] = []
     for entry in entries:
-        text = _module(elements, item, [entry])
+        text = module(elements, item, [entry])
         if text is None:
             return None
         text = re.sub(r"\bi\b", str(entry.index), text)
@@ -187,8 +191,6 @@ def _count(elements, item, found: list[list]) -> str:
     expression = parsed(item.keywords["repeat"])
     if not expression.names or elements.names.concrete:
         if len(counts) != 1:
-            from .classes import NotParametric
-
             raise NotParametric("different numbers of copies")
         return str(counts.pop())
     return python(expression, elements.names.rename)

@@ -137,9 +137,10 @@ class Frame:
         try:
             layer = type(node.layer)(self.symbolic_arguments(node, index, inputs))
             shape = layer.shape(*inputs)
-            return list(shape) if node.parts is not None else [shape]
         except FAILURES:
             return actual
+        found = list(shape) if node.parts is not None else [shape]
+        return found if len(found) == len(actual) else actual
 
     def symbolic_arguments(self, node: Node, index, inputs) -> dict:
         given = dict(node.layer.given)

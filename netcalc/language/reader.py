@@ -189,7 +189,7 @@ class _Builder:
 
     def _check_depth(self, height: int, where: Where):
         if len(self.stack) + height > MAX_DEPTH:
-            raise fail("E106", f"this is nested more than {MAX_DEPTH} levels deep", where)
+            raise _too_deep(where)
 
     def _key(self, entry: Entry) -> Entry:
         if entry.value == "<<":
@@ -229,6 +229,8 @@ def _explained(problem, source: Source) -> SpecError:
     if char == "\t" or (not line[: mark.column].strip() and line.startswith("\t")):
         return fail("E101", "a tab cannot be used for indentation", Where(source, where.line, line.index("\t") + 1),
                      "use two spaces for each level")  # fmt: skip
+    if "nesting depth" in text:  # newer versions of libyaml stop by themselves, before the events of the level come
+        return _too_deep(where)
     if "mapping values" in text:
         return fail(
             "E100", "this is not valid YAML: mapping values are not allowed here", where, _colon_help(source, where)
@@ -239,6 +241,10 @@ def _explained(problem, source: Source) -> SpecError:
                      "inside { }, put an expression that contains [ ] or a comma in quotes, "
                      'for example {out_channels: "dims[0]"}')  # fmt: skip
     return fail("E100", f"this is not valid YAML: {text or problem}", where)
+
+
+def _too_deep(where: Where) -> SpecError:
+    return fail("E106", f"this is nested more than {MAX_DEPTH} levels deep", where)
 
 
 def _got(char: str) -> str:

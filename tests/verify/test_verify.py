@@ -22,7 +22,7 @@ from tests.shipped import ALL, IDS, net_of
 TRAINED = {
     "mlp": {}, "lenet5": {}, "two_input": {}, "siamese": {}, "lstm_tagger": {}, "tiny": {}, "resnet18": {},
     "gpt2": {"n_layer": 2, "n_embd": 24, "vocab_size": 100}, "unet": {"width": 4, "H": 1, "W": 1},
-    "vit": {"image_size": 32, "n_layer": 2}, "mobilenet_v2": {"width": 0.25},
+    "vit": {"image_size": 32, "num_layers": 2}, "mobilenet_v2": {"width": 0.25},
 }  # fmt: skip
 
 SMALL = """
