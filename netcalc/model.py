@@ -23,6 +23,7 @@ class Net:
         self.spec, self.given, self.variant_name, self.free_names = spec, given or {}, variant, free
         self.name = spec.source.name  # of the file
         self._graph: Graph | None = None
+        self._export = None
 
     def at(self, **values) -> Net:
         """With values for arguments and free dimensions: `net.at(N=64, width=2)`. Text is read as in a spec."""
@@ -78,9 +79,11 @@ class Net:
 
     def exported(self):
         """The exported source with the place of every layer in it: an `export.Export`."""
-        from .export import export
+        if self._export is None:
+            from .export import export
 
-        return export(self.graph, self.given, self.name)
+            self._export = export(self.graph, self.given, self.name)
+        return self._export
 
     def export_torch(self) -> str:
         """The source of a PyTorch module that is this network. Raises NetcalcError for what cannot be written."""

@@ -13,18 +13,25 @@ from ..language.names import CONTAINERS, is_type
 from ..layers.kinds import Word
 from . import helpers, naming
 from .code import MAGIC, Code, number, python, string, tidy
-from .flow import NotParametric
+from .flow import NotParametric, by_line
 from .symbols import UNRESOLVED, Frame, unified
 
 
 class Entry:
     """One place in the graph that a line of source stands for: a member, in an instance's frame, with its copy's number."""
 
-    __slots__ = ("at", "frame", "index", "member")
+    __slots__ = ("at", "frame", "index", "lines", "member")
 
     def __init__(self, frame: Frame, member, index, at: int = 0):
         self.frame, self.member, self.index = frame, member, index
         self.at = at  # the number of the instance among those of the class
+        self.lines: dict | None = None
+
+    def of(self, item) -> list:
+        """What a line of the spec is in this place."""
+        if self.lines is None:
+            self.lines = by_line(self.member)
+        return self.lines.get(id(item), [])
 
 
 SIZE_NAMES = {"C": "in_channels", "D": "dim", "H": "height", "W": "width", "T": "length", "S": "length"}

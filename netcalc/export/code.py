@@ -6,6 +6,7 @@ import io
 import re
 import tokenize
 from fractions import Fraction
+from functools import lru_cache
 
 from ..arith import Formula
 from ..language import expressions
@@ -117,6 +118,7 @@ def number(value) -> str:
     return literal(value)
 
 
+@lru_cache(4096)
 def tidy(text: str) -> str:
     """An expression with spaces around its binary operators, as ruff's formatter writes them."""
     tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))

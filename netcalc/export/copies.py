@@ -44,7 +44,7 @@ def again(forward, line, attribute: str) -> bool:
             copy = line.of(entries)
             variables = forward.arguments(entries)
             forward.result(copy, forward.functional(kind.item, entries, variables), variables)
-    elif line.member.path in forward.emitter.lists:
+    elif line.member.path in forward.emitter.written.lists:
         _calls(forward, line, attribute, rows)
     else:
         return False
@@ -92,7 +92,8 @@ def _list(forward, line) -> str:
     runs = sequences.runs_of(
         forward.elements, line.item, found, lambda elements, item, entries: elements.constructor(item, entries)
     )
-    forward.emitter.lists.update(e.member.path for e in line.entries)
+    for entry in line.entries:
+        forward.emitter.written.add("lists", entry.member.path)
     if "name" in line.item.keywords:
         template, rename = line.item.keywords["name"].value, forward.names.rename
         pairs = [(sequences.template_text(template, rename, run), run) for run in runs]

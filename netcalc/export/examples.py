@@ -30,12 +30,8 @@ def _fit(graph: Graph, chosen: dict) -> bool:
             length = at(node.inputs[0].shape[0], chosen)
             if not isinstance(length, int) or length > at(node.layer.num_embeddings, chosen):
                 return False
-    return all(
-        isinstance(at(size, chosen), int) and at(size, chosen) >= 1
-        for node in graph.nodes
-        for v in node.outputs
-        for size in v.shape
-    )
+    lengths = {size for node in graph.nodes for value in node.outputs for size in value.shape}
+    return all(isinstance(length, int) and length >= 1 for length in (at(size, chosen) for size in lengths))
 
 
 def _counts(value: Value) -> bool:

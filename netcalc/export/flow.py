@@ -41,11 +41,22 @@ def level(scope: Scope) -> Iterator:
             yield from level(member)
 
 
+def by_line(scope: Scope) -> dict[int, list]:
+    """The members of a scope by the line of the spec (its id) that they come from."""
+    found: dict[int, list] = {}
+    for member in scope.members:
+        found.setdefault(id(member.by), []).append(member)
+    return found
+
+
 def everything(member) -> Iterator:
     """A member and all that is in it."""
-    yield member
-    for inner in () if isinstance(member, Node) else member.members:
-        yield from everything(inner)
+    todo = [member]
+    while todo:
+        member = todo.pop()
+        yield member
+        if not isinstance(member, Node):
+            todo += reversed(member.members)
 
 
 def block_of(scope: Scope) -> Scope:

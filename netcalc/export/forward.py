@@ -11,7 +11,7 @@ from .classes import Entry, checked, sequential
 from .code import MAGIC, spaced_slices, string
 from .flow import EXPRESSIONS, Flow, NotParametric, has_module, inputs, outputs
 from .freezing import frozen_paths
-from .lines import Line, call, first, has_state, kind_of, members, references, segment_of
+from .lines import Line, call, first, has_state, kind_of, members, read_after, segment_of
 from .symbols import unified
 from .tensors import Tensors
 
@@ -37,8 +37,7 @@ class Forward:
 
         later: the names that are read after the list; a tensor that is read far below gets its own name as a variable.
         """
-        for position, item in enumerate(items):
-            soon, far = references(items[position + 1 : position + 2]), references(items[position + 1 :]) | later
+        for item, soon, far in read_after(items, later):
             prev = self.item(item, places, prev, far, naming.of(item) if naming.of(item) in far - soon else None)
         return prev
 

@@ -56,10 +56,20 @@ def members(item, places: list[Entry]) -> list[list[Entry]]:
     """What a line is in each place: several where it is repeated without a name."""
     found = []
     for place in places:
-        there = [member for member in place.member.members if member.by is item]
+        there = place.of(item)
         several = len(there) > 1 or ("repeat" in item.keywords and item.name is None)
         found.append([Entry(place.frame, m, k if several else place.index, place.at) for k, m in enumerate(there)])
     return found
+
+
+def read_after(items, later: frozenset) -> list[tuple]:
+    """Each item with the names that the next one reads, and with those that all below it read or that are in `later`."""
+    found, soon = [], frozenset()
+    for item in reversed(items):
+        found.append((item, soon, later))
+        soon = references([item])
+        later = later if soon <= later else later | soon
+    return found[::-1]
 
 
 def references(items) -> frozenset:

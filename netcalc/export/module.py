@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
-from copy import copy
 
 from ..elaborate.environment import KindValue
 from ..errors import NetcalcError
@@ -16,7 +14,9 @@ from .code import MAKE_DIVISIBLE, string
 from .flow import Flow, NotParametric, everything, is_again
 from .main import main_lines
 from .plan import Plan
-from .symbols import Frame
+from .symbols import Frame, Frames
+from .twins import Twins
+from .written import Written
 
 
 class Export:
@@ -46,17 +46,16 @@ class Emitter:
         self.graph, self.net_given, self.origin = graph, given, origin
         if any(node.times != 1 for node in graph.nodes):
             raise NetcalcError("error: the number of copies of a `repeat` is free\n  help: give it a value with --set")
-        self.frames: dict[int, Frame] = {}
         self.helpers: dict[str, str] = {}
-        self.plans: list[Plan] = []
-        self.by_scope: dict[int, Plan] = {}
-        self.groups: dict[tuple, Plan] = {}
-        self.lists: set[str] = set()  # paths of the copies that are an nn.ModuleList, not an nn.Sequential
+        self.written = Written()
+        self.attempt = self.written.attempt
         self.flow = Flow(graph)
         self.originals: dict[str, Node | Scope] = {}  # path -> what it names, not what a Reuse runs again
         for member in everything(graph.root):
             self.originals.setdefault(member.path, member)
-        self.class_names: set[str] = {*naming.USED, *naming.defined(helpers.of_graph(graph))}
+        self.class_names = frozenset((*naming.USED, *naming.defined(helpers.of_graph(graph))))
+        self.twins = Twins(self.flow)
+        self.frames = Frames(self.twins)
         self.root_frame = Frame(graph.root, self.frames)
         self.blocks = self._blocks()
 
@@ -64,12 +63,9 @@ class Emitter:
         if self.graph.spec.name in self.class_names:
             raise NetcalcError(f"error: export cannot call the class {self.graph.spec.name}: the file needs that name itself\n"
                                "  help: give the spec another `name`")  # fmt: skip
-        self.reserved = {self.graph.spec.name}
         model = self._model()
         main = main_lines(self, model)
-        classes = {plan.name: plan.text for plan in self.plans if plan is not model} | {
-            model.name: [*model.text, *main]
-        }
+        classes = {name: plan.text for name, plan in self.written.plans.items()} | {model.name: [*model.text, *main]}
         pieces = {name: text.strip("\n").split("\n") for name, text in self.helpers.items()} | classes
         kept = _reached(model.name, pieces)
         code = "\n\n\n".join("\n".join(pieces[name]) for name in pieces if name in kept and name != model.name)
@@ -80,7 +76,7 @@ class Emitter:
     def module_paths(self) -> dict[int, str]:
         """Where each layer is in the module: its state_dict path, but for unnamed ones, whose number became a name."""
         paths: dict[str, str] = {}
-        self._find_paths(self.graph.root, self.plans[-1], "", "", paths)
+        self._find_paths(self.graph.root, self.written.plans[self.graph.spec.name], "", "", paths)
         return {id(node): paths[node.path] for node in self.graph.nodes}
 
     def _find_paths(self, scope: Scope, plan: Plan, base: str, module: str, found: dict):
@@ -140,7 +136,7 @@ class Emitter:
     def _blocks(self) -> dict[tuple, list[Scope]]:
         found: dict[tuple, list[Scope]] = {}
         for scope in _scopes(self.graph.root):
-            if scope.kind == "block":
+            if scope.kind == "block" and self.twins.first(scope) is scope:
                 found.setdefault(self._key(scope), []).append(scope)
         return found
 
@@ -151,14 +147,16 @@ class Emitter:
 
     def plan(self, scope: Scope) -> Plan:
         """The class of a block's instance, written when it is first asked for."""
-        plan = self.by_scope.get(id(scope))
+        scope = self.twins.first(scope)
+        plan = self.written.by_scope.get(id(scope))
         if plan is None:
-            self._plan_block(self._key(scope))
-            plan = self.by_scope[id(scope)]
+            key = self._key(scope)
+            with self.written.block(key):
+                self._plan_block(self.blocks[key])
+            plan = self.written.by_scope[id(scope)]
         return plan
 
-    def _plan_block(self, key: tuple):
-        scopes = self.blocks[key]
+    def _plan_block(self, scopes: list[Scope]):
         try:
             self._attempt(scopes, concrete=False)
         except NotParametric:
@@ -173,53 +171,41 @@ class Emitter:
         block = scopes[0].block
         with self.attempt():
             plan = Plan(self, self._class_name(block.name), "block", block, block.body,
-                        [(self.frames[id(s)], s, None) for s in scopes], Names(block, concrete))  # fmt: skip
-            self.plans.append(plan)
-            self.by_scope.update((id(scope), plan) for scope in scopes)
-
-    @contextmanager
-    def attempt(self):
-        """Something that may turn out NotParametric: then nothing of it is kept."""
-        kept = ("plans", "class_names", "by_scope", "groups", "lists")
-        before = {name: copy(getattr(self, name)) for name in kept}
-        try:
-            yield
-        except NotParametric:
-            for name, value in before.items():
-                setattr(self, name, value)
-            raise
+                        [(self.frames.of(s), s, None) for s in scopes], Names(block, concrete))  # fmt: skip
+            self.written.add("plans", plan.name, plan)
+            for scope in scopes:
+                self.written.add("by_scope", id(scope), plan)
 
     def group_plan(self, item, entries, names: Names) -> Plan:
         """The class of a group with wiring of its own."""
         scopes = [(e.frame, e.member, e.index) for e in entries]
         key = tuple(id(scope) for _, scope, _ in scopes)
-        plan = self.groups.get(key)
+        plan = self.written.groups.get(key)
         if plan is None:
             items = item.body if item.type not in ("Residual", "Parallel") else naming.inner(item)
             plan = Plan(
                 self, self._class_name(_camel(item.name or "group")), "group", names.block, items, scopes, names
             )
-            self.plans.append(plan)
-            self.groups[key] = plan
+            self.written.add("plans", plan.name, plan)
+            self.written.add("groups", key, plan)
         return plan
 
     def group_of(self, member: Scope) -> Plan | None:
         """The class of a group, or of the group that it runs again; None where it has none of its own."""
         if member.outer is not None and member.path == member.outer.path:
             return None
-        original = id(self.originals[member.path])
-        return next((plan for key, plan in self.groups.items() if original in key), None)
+        original = self.twins.counterpart(self.originals[member.path])
+        return next((plan for key, plan in self.written.groups.items() if original in key), None)
 
     def _model(self) -> Plan:
         spec, root = self.graph.spec, self.graph.root
         scopes = [(self.root_frame, root, None)]
-        self.class_names -= self.reserved
         try:
             with self.attempt():
-                plan = Plan(self, next(iter(self.reserved)), "model", spec, spec.body, scopes, Names(spec, False))
+                plan = Plan(self, spec.name, "model", spec, spec.body, scopes, Names(spec, False))
         except NotParametric:
-            plan = Plan(self, next(iter(self.reserved)), "model", spec, spec.body, scopes, Names(spec, True))
-        self.plans.append(plan)
+            plan = Plan(self, spec.name, "model", spec, spec.body, scopes, Names(spec, True))
+        self.written.add("plans", plan.name, plan)
         self._ties(plan)
         return plan
 
@@ -238,10 +224,10 @@ class Emitter:
 
     def _class_name(self, wanted: str) -> str:
         name, number = wanted, 2
-        while name in self.class_names or name in getattr(self, "reserved", ()):
+        while name in self.class_names or name in self.written.class_names or name == self.graph.spec.name:
             name = f"{wanted}{number}"
             number += 1
-        self.class_names.add(name)
+        self.written.add("class_names", name)
         return name
 
 

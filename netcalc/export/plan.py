@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import lru_cache
 
 from ..elaborate.environment import KindValue, parsed
 from ..elaborate.references import only_value
@@ -357,7 +358,8 @@ def _names_in(lines: list) -> set[str]:
     return set().union(set(), *(_free_names(text) for _, text, _ in lines))
 
 
-def _free_names(text: str) -> set[str]:
+@lru_cache(4096)
+def _free_names(text: str) -> frozenset[str]:
     """The names that a statement reads."""
     text = text.replace(MAGIC, "")
     if text.startswith(("if ", "for ")) and text.endswith(":"):
@@ -365,9 +367,9 @@ def _free_names(text: str) -> set[str]:
     try:
         tree = ast.parse(text)
     except SyntaxError:
-        return set()
+        return frozenset()
     bound = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - bound
+    return frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name)) - bound
 
 
 def _frozen(text: str) -> str:

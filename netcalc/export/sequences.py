@@ -7,8 +7,10 @@ import re
 from ..graph import Node, Scope
 from ..language.expressions import parse
 from . import helpers, naming
+from .classes import Entry
 from .code import python, string
 from .flow import NotParametric
+from .lines import members
 
 
 class Part:
@@ -22,12 +24,13 @@ class Part:
 
 def sequence(elements, items, scopes: list) -> list[Part] | None:
     """The elements for a body, in all instances (frame, scope, index); None where it does more than chain."""
+    if not all(map(_chains, items)):
+        return None
     parts: list[Part] = []
     named = any(item.name is not None or "name" in item.keywords for item in items)
+    places = [Entry(frame, scope, index) for frame, scope, index in scopes]
     for item in items:
-        if not _chains(item):
-            return None
-        found = _members(item, scopes)
+        found = members(item, places)
         present = [entries for entries in found if entries]
         if not present:
             continue
@@ -50,17 +53,6 @@ def _chains(item) -> bool:
     """Whether a line only takes the tensor before it and passes one on."""
     wired = {"from", "checkpoint", "tie", "freeze"} & set(item.keywords)
     return not wired and item.type not in ("Residual", "Parallel", "Reuse")
-
-
-def _members(item, scopes) -> list[list]:
-    from .classes import Entry
-
-    found = []
-    for frame, scope, index in scopes:
-        members = [m for m in scope.members if m.by is item]
-        several = len(members) > 1 or ("repeat" in item.keywords and item.name is None)
-        found.append([Entry(frame, m, k if several else index) for k, m in enumerate(members)])
-    return found
 
 
 def _one(elements, item, entries, named: bool) -> list[Part] | None:
@@ -114,8 +106,6 @@ def _unnamed_copies(elements, item, found: list[list], named: bool) -> list[Part
 
 def copies(elements, item, scopes: list) -> list[Part] | None:
     """The elements of copies under a name."""
-    from .classes import Entry
-
     if item.type == "Reuse" or any(elements.emitter.flow.outlets([scope]) for _, scope, _ in scopes):
         return None
     found = [[Entry(frame, m, k) for k, m in enumerate(scope.members)] for frame, scope, _ in scopes]

@@ -17,6 +17,7 @@ from ..language.expressions import ExpressionError
 from ..language.names import is_type
 from ..layers.kinds import ArgumentError
 from .code import python
+from .twins import Twins
 
 FAILURES = (
     SpecError,
@@ -34,14 +35,36 @@ FAILURES = (
 UNRESOLVED = symbol("UNRESOLVED_SIZE")
 
 
-class Frame:
-    """One instance of a block (or the model): the symbolic shape of every tensor in it."""
+class Frames:
+    """The frames of a graph: one for each instance of a block that is not like an earlier one."""
 
-    def __init__(self, scope: Scope, inner: dict[int, Frame]):
-        self.scope, self.env, self.inner = scope, scope.env, inner
+    def __init__(self, twins: Twins):
+        self.twins = twins
+        self.by_scope: dict[int, Frame] = {}
+        self.by_block: dict[int, Frame] = {}  # the first of each block
+
+    def of(self, scope: Scope) -> Frame:
+        twin = self.twins.first(scope)
+        found = self.by_scope.get(id(twin))
+        if found is None:
+            found = self.by_scope[id(twin)] = Frame(twin, self, self.by_block.get(id(twin.block)))
+            self.by_block.setdefault(id(twin.block), found)
+        return found
+
+
+class Frame:
+    """One instance of a block (or the model): the symbolic shape of every tensor in it.
+
+    like: the frame of another instance, whose symbols are taken over where they give the right numbers.
+    """
+
+    def __init__(self, scope: Scope, frames: Frames, like: Frame | None = None):
+        self.scope, self.env, self.frames = scope, scope.env, frames
+        self.like = like.steps if like else []
+        self.steps: list[tuple] = []  # (line of the spec, kind of layer, number of the copy, symbolic shapes)
         self.shapes: dict[int, tuple] = {}
-        self.opaque: dict[str, object] = {}  # text of an expression -> its value here
-        self.values = self._known_values()
+        self.values = self._known_values()  # of names, and of expressions that have no formula, by their text
+        self.evaluated: dict[tuple, tuple] = {}  # (id of a size, number of a copy) -> the size and its value
         self._inputs()
         self._run(scope, None)
 
@@ -87,18 +110,26 @@ class Frame:
 
     def value_of(self, size, index=None):
         """What a symbolic size is in this instance."""
-        known = {**self.values, **self.opaque}
-        return at(size, known if index is None else {**known, "i": index})
+        if type(size) is int:
+            return size
+        found = self.evaluated.get((id(size), index))
+        if found is None:
+            value = at(size, self.values if index is None else {**self.values, "i": index})
+            found = self.evaluated[id(size), index] = size, value
+        return found[1]
 
     # -- going through
 
     def _inputs(self):
         declared = self.scope.block.inputs or {}
         for name, value in self.scope.inputs.items():
-            shape = value.shape
-            if name in declared:
-                shape = tuple(self._pattern(e, size) for e, size in zip(declared[name].shape, value.shape, strict=True))
-            self.shapes[id(value)] = shape
+            if name not in declared:
+                self.shapes[id(value)] = value.shape
+                continue
+            found = self._taken_over(name, None, None, [value.shape])
+            if found is None:
+                found = [tuple(map(self._pattern, declared[name].shape, value.shape))]
+            [self.shapes[id(value)]] = self._step(name, None, None, found, [value.shape])
 
     def _pattern(self, entry, size):
         try:
@@ -107,12 +138,15 @@ class Frame:
             return size
 
     def _run(self, scope: Scope, index):
+        counts: dict[int, int] = {}
         for position, member in enumerate(scope.members):
+            line = id(member.by)
+            counts[line] = counts.get(line, -1) + 1
             here = index
             if scope.kind == "copies":
                 here = position
             elif "repeat" in member.by.keywords and not (isinstance(member, Scope) and member.kind == "copies"):
-                here = sum(other.by is member.by for other in scope.members[:position])
+                here = counts[line]
             if isinstance(member, Node):
                 self._node(member, here)
             elif member.kind == "block":
@@ -121,15 +155,39 @@ class Frame:
                 self._run(member, here)
 
     def _node(self, node: Node, index):
-        shapes = self.symbolic_node(node, index)
-        for value, shape in zip(node.outputs, shapes, strict=True):
-            self.shapes[id(value)] = self._checked(shape, value.shape, index)
+        actual = [value.shape for value in node.outputs]
+        found = self._taken_over(node.by, type(node.layer), index, actual)
+        if found is None:
+            found = self.symbolic_node(node, index)
+        found = self._step(node.by, type(node.layer), index, found, actual)
+        for value, shape in zip(node.outputs, found, strict=True):
+            self.shapes[id(value)] = shape
+
+    def _step(self, line, kind, index, found: list, actual: list) -> list:
+        """The shapes, their sizes symbols where these give the right numbers. Noted for further instances."""
+        found = [self._checked(shape, numbers, index) for shape, numbers in zip(found, actual, strict=True)]
+        self.steps.append((line, kind, index, found))
+        return found
+
+    def _taken_over(self, line, kind, index, actual: list) -> list | None:
+        """What the other frame has at this step, where that is the same and its sizes are right here."""
+        at_step = len(self.steps)
+        if at_step >= len(self.like) or self.like[at_step][:3] != (line, kind, index):
+            return None
+        found = self.like[at_step][3]
+        right = all(
+            self._checked(shape, numbers, index) is shape for shape, numbers in zip(found, actual, strict=False)
+        )
+        return found if right and len(found) == len(actual) else None
 
     def _checked(self, shape, actual, index) -> tuple:
         """The symbolic shape where it gives the actual one, size by size."""
         if len(shape) != len(actual):
             return actual
-        return tuple(s if self.value_of(s, index) == a else a for s, a in zip(shape, actual, strict=True))
+        right = [self.value_of(s, index) == a for s, a in zip(shape, actual, strict=True)]
+        if all(right) and type(shape) is tuple:
+            return shape
+        return tuple(s if fits else a for s, a, fits in zip(shape, actual, right, strict=True))
 
     def symbolic_node(self, node: Node, index) -> list:
         inputs = [self.shape(value) for value in node.inputs]
@@ -193,18 +251,15 @@ class Frame:
         if "i" in expression.names:
             return actual
         text = python(expression, lambda name: name)
-        self.opaque[text] = actual
+        self.values[text] = actual
         return symbol(text)
 
     def _block(self, scope: Scope, index):
-        frame = self.inner.get(id(scope))
-        if frame is None:
-            frame = self.inner[id(scope)] = Frame(scope, self.inner)
-        into = self._call(scope, index)
-        known = {**frame.values, **frame.opaque, **into}
-        for _, value in scope.outputs:
+        frame = self.frames.of(scope)
+        known = {**frame.values, **self._call(scope, index)}
+        for (_, value), (_, written) in zip(scope.outputs, frame.scope.outputs, strict=True):
             if id(value) not in self.shapes:
-                shape = tuple(at(size, known) for size in frame.shape(value))
+                shape = tuple(at(size, known) for size in frame.shape(written))
                 self.shapes[id(value)] = self._checked(shape, value.shape, index)
 
     def _call(self, scope: Scope, index) -> dict:
@@ -228,6 +283,9 @@ def _is_size(value) -> bool:
 
 def unified(entries: list) -> tuple:
     """The shape that is right for all entries (frame, symbolic shape, actual shape, index); UNRESOLVED where none is."""
+    first = entries[0][1]
+    if all(symbolic is first for _, symbolic, _, _ in entries):
+        return first  # each frame has made sure that it is right there
     ranks = {len(actual) for _, _, actual, _ in entries}
     if len(ranks) != 1:
         return (UNRESOLVED,) * max(ranks)
@@ -235,6 +293,9 @@ def unified(entries: list) -> tuple:
 
 
 def _unified_size(entries: list):
+    first = entries[0][1]
+    if all(symbolic is first or symbolic == first for _, symbolic, _, _ in entries):
+        return first
     candidates = {str(symbolic): symbolic for _, symbolic, _, _ in entries}
     step = _progression(entries)
     if step is not None:
