@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..graph import Node
-from . import sequences
+from . import sequences, steps
 from .classes import Entry, sequential
 from .code import MAGIC, string
 from .flow import NotParametric, has_module, inputs, key
@@ -72,8 +72,9 @@ def _chained(forward, line, parts: list):
     tensors.ran(e.member for e in line.entries)
     variable = tensors.target(line.name, variables[0])
     if variable != variables[0]:
-        forward.lines.append((0, f"{variable} = {variables[0]}", ""))
+        forward.copied(variable, variables[0])
     forward.lines.append((0, f"for block in {attribute}:", ""))
+    forward.steps += [steps.call(line.of(entries), [variable], [variable], True) for entries in _rows(line)]
     forward.lines.append((4, f"{variable} = {forward.checkpoint('block', [variable])}", forward.comment(line.entries)))
     tensors.put(variable, {e.at: e.member.outputs[0][1] for e in line.entries})
 
@@ -187,13 +188,16 @@ def _loop(forward, line, attribute: str, rows: list, wired: tuple, carried: dict
         variable = variables[position]
         if not variable.isidentifier() or variable in others or tensors.busy(variable):
             variables[position] = tensors.target(line.name if number == 0 else None, avoid=others)
-            forward.lines.append((0, f"{variables[position]} = {variable}", ""))
+            forward.copied(variables[position], variable)
     results = {number: variables[position] for position, number in carried.items()}
     for number, outputs in enumerate(given):
         if number not in results and tensors.wanted(outputs):
             results[number] = tensors.target(avoid={*variables, *results.values()})
-    left = forward.left(last.member, [results.get(number, "_") for number in range(len(given))])
+    targets = [results.get(number, steps.HIDDEN) for number in range(len(given))]
+    left = forward.left(last.member, targets)
     call = forward.applied(line.of(rows[0]), "block", [*variables, *borrowed])
+    recompute = call.startswith("checkpoint(")
+    forward.steps += [steps.call(line.of(entries), targets, variables, recompute) for entries in rows]
     forward.lines.append((0, f"for block in {attribute}:", ""))
     forward.lines.append((4, f"{left} = {call}", forward.comment(last.entries) if len(given) == 1 else ""))
     for number, variable in results.items():

@@ -6,7 +6,7 @@ import re
 
 from ..graph import Node, Value
 from ..language.names import is_name
-from . import copies, naming, wiring
+from . import copies, naming, steps, wiring
 from .classes import Entry, checked, sequential
 from .code import MAGIC, spaced_slices, string
 from .flow import EXPRESSIONS, Flow, NotParametric, has_module, inputs, outputs
@@ -25,6 +25,8 @@ class Forward:
         self.flow: Flow = emitter.flow
         self.init: list[tuple] = []
         self.lines: list[tuple] = []
+        self.steps: list[steps.Step] = []  # what the lines do
+        self.weights: dict[str, dict[int, str]] = {}  # attributes that are a parameter -> its path in each instance
         self.attributes: set[str] = set()
         self.sizes: dict[str, str] = {}  # free sizes that forward reads from its inputs
         results = [values for _, values in plan.results]
@@ -99,7 +101,9 @@ class Forward:
         if len(paths) != 1:
             raise NotParametric("different parameters")
         path, _, name = paths.pop().rpartition(".")
-        return f"{self.reach(path)}.{name}"
+        text = f"{self.reach(path)}.{name}"
+        self.weights[text] = {at: value.label.split("`")[1] for at, value in values.items()}
+        return text
 
     def arguments(self, entries: list[Entry]) -> list[str]:
         """The variables that a layer or block reads."""
@@ -214,6 +218,7 @@ class Forward:
             self.freeze(line, expression)
         self.tensors.ran([node])
         self.tensors.put(expression, {e.at: e.member.outputs[0] for e in line.entries})
+        self.steps.append(steps.Step("source", (expression,), (), {e.at: e.member for e in line.entries}))
 
     # -- modules
 
@@ -358,12 +363,16 @@ class Forward:
 
     # -- results
 
-    def result(self, line: Line, expression: str, variables: list[str]):
-        """Assign what a line gives; under a flag the variable keeps the tensor before where the flag is false."""
+    def result(self, line: Line, expression: str, variables: list[str], reads: list[str] | None = None):
+        """Assign what a line gives; under a flag the variable keeps the tensor before where the flag is false.
+
+        variables: one of them may be written again. reads: what it is called with, where that is not the same.
+        """
+        reads = variables if reads is None else reads
         self.tensors.ran(e.member for e in line.entries)
         given = self.given(line)
         if len(given) != 1 or (isinstance(line.member, Node) and line.member.parts is not None):
-            self.unpacked(line, given, expression)
+            self.unpacked(line, given, expression, reads)
             return
         [(_, values)] = given
         comment = self.comment(line.entries)
@@ -371,12 +380,18 @@ class Forward:
             before = next((variable for variable in variables if variable.isidentifier()), None)
             variable = self.tensors.target(line.name, before)
             self.lines.append((0, f"{variable} = {expression}", comment))
+            self.called_for([variable], line, expression, reads)
             self.tensors.put(variable, values)
             return
         variable = self.kept(line, variables)
+        self.called_for([variable], line, expression, reads)
         self.lines.append((0, f"if {line.flag}:", ""))
         self.lines.append((4, f"{variable} = {expression}", comment))
         self.tensors.put(variable, values, keep=True)
+
+    def called_for(self, targets, line: Line, expression: str, reads):
+        """Note the step of a call."""
+        self.steps.append(steps.call(line, targets, reads, expression.startswith("checkpoint(")))
 
     def given(self, line: Line) -> list[tuple[str | None, dict[int, Value]]]:
         """The outputs of a line: (name, its value in each instance)."""
@@ -398,11 +413,16 @@ class Forward:
             return before
         variable = self.tensors.target(line.name)
         if before is not None:
-            self.lines.append((0, f"{variable} = {before}", ""))
+            self.copied(variable, before)
             self.tensors.put(variable, line.absent)
         return variable
 
-    def unpacked(self, line: Line, given: list, expression: str):
+    def copied(self, target: str, source: str):
+        """One variable for what another one holds."""
+        self.lines.append((0, f"{target} = {source}", ""))
+        self.steps.append(steps.copy(target, source))
+
+    def unpacked(self, line: Line, given: list, expression: str, reads: list[str]):
         """Several outputs: a variable for each that is read."""
         if line.flag is not None:
             raise NotParametric("several outputs under a condition")
@@ -413,6 +433,7 @@ class Forward:
             if used:
                 self.tensors.put(variables[-1], values)
         self.lines.append((0, f"{self.left(line.member, variables)} = {expression}", ""))
+        self.called_for(variables, line, expression, reads)
 
     @staticmethod
     def left(member, variables: list[str]) -> str:

@@ -20,12 +20,13 @@ from .written import Written
 
 
 class Export:
-    """text: the source of the file. modules: for each layer of the graph (by id) that is a module there, its path."""
+    """text: the source of the file. modules: for each layer of the graph (by id) that is a module there, its path.
+    emitter: what knows the classes of the file and the steps of their forwards."""
 
-    __slots__ = ("modules", "text")
+    __slots__ = ("emitter", "modules", "text")
 
     def __init__(self, graph: Graph, given: dict, origin: str):
-        emitter = Emitter(graph, given, origin)
+        emitter = self.emitter = Emitter(graph, given, origin)
         self.text = emitter.text()
         self.modules = emitter.module_paths()
 

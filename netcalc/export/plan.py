@@ -36,6 +36,8 @@ class Plan:
         self.inputs = self._group_inputs() if kind == "group" else dict(names.inputs)
         self.results = self._results()
         self.text: list[str] = []
+        self.forward: Forward | None = None  # None where the class is an nn.Sequential
+        self.returned: list[str] = []  # what forward returns
         self._write()
 
     def _free(self) -> tuple:
@@ -95,7 +97,7 @@ class Plan:
         if parts is not None:
             self._write_sequential(parts)
             return
-        forward = Forward(self, elements, self.emitter)
+        forward = self.forward = Forward(self, elements, self.emitter)
         places = [Entry(frame, scope, index, at) for at, (frame, scope, index) in enumerate(self.scopes)]
         self._put_inputs(forward, places)
         if places[0].member.kind in ("Residual", "Parallel"):
@@ -170,6 +172,7 @@ class Plan:
 
     def _return(self, forward: Forward) -> str:
         texts = [(name, forward.read(values)) for name, values in self.results]
+        self.returned = [text for _, text in texts]
         if self.kind == "model" and any(name for name, _ in self.block.outputs or ()):
             return "{" + ", ".join(f"{string(name)}: {text}" for name, text in texts) + "}"
         return ", ".join(text for _, text in texts)

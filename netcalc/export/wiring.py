@@ -39,13 +39,13 @@ def _residual(forward, line, start: dict, later: frozenset):
         forward.body(line.item.shortcut, line.entries, start, later)
     adds = _last(line)
     main, side = forward.arguments(adds.entries)
-    forward.result(adds, f"{main} + {side}", [side])
+    forward.result(adds, f"{main} + {side}", [side], [main, side])
 
 
 def _identity(forward, start: dict):
     """A variable for the input where a shortcut is there under a condition, as torchvision has it."""
     if forward.tensors.free("identity"):
-        forward.lines.append((0, f"identity = {forward.read(start)}", ""))
+        forward.copied("identity", forward.read(start))
         forward.tensors.put("identity", start)
 
 
@@ -64,7 +64,7 @@ def _parallel(forward, line, start: dict, later: frozenset):
         attribute = forward.attribute(merged, forward.elements.layer(item.merge, merged.entries))
         expression = forward.applied(merged, attribute, variables)
     start_variable = forward.tensors.get(start)
-    forward.result(merged, expression, [start_variable] if start_variable else variables)
+    forward.result(merged, expression, [start_variable] if start_variable else variables, variables)
 
 
 def _last(line):
@@ -82,11 +82,12 @@ def _freeze(forward, line):
 
 def _segment(forward, line, later: frozenset):
     """Wiring that is recomputed in the backward pass: a function in forward."""
-    tensors, before = forward.tensors, forward.lines
+    tensors, before, steps_before = forward.tensors, forward.lines, forward.steps
     held = dict(tensors.holds)
-    forward.lines = []
+    forward.lines, forward.steps = [], []
     inside(forward, line, later)
     body, forward.lines = forward.lines, before
+    done, forward.steps = forward.steps, steps_before
     results = [forward.read(values) for _, values in forward.given(line)]
     tensors.holds = held
     taken = [name for name in held if name in _read([*body, (0, ", ".join(results), "")])]
@@ -97,6 +98,7 @@ def _segment(forward, line, later: frozenset):
     forward.lines += [(indent + 4, text, comment) for indent, text, comment in body]
     forward.lines += [(4, f"return {', '.join(results)}", ""), (0, "", "")]
     forward.result(line, forward.checkpoint(name, taken), taken)
+    forward.steps[-1] = forward.steps[-1]._replace(kind="segment", body=tuple(done), results=tuple(results))
 
 
 def _read(lines: list) -> set[str]:
