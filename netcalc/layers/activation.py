@@ -20,6 +20,11 @@ class Elementwise(Layer):
     def work(self, x, y):
         return Work(other=prod(y) * self.flops_per_element)
 
+    saved: str | None = "input"  # what the backward pass needs: "input", "output" or nothing
+
+    def eager(self, op, weights, x):
+        return op.unary(x, self.type, self.saved, self.inplace)
+
 
 class Inplace(Elementwise):
     """An activation that can overwrite its input."""
@@ -33,6 +38,8 @@ class Inplace(Elementwise):
 @layer("... -> ...")
 class ReLU(Inplace):
     """max(0, x): 1 FLOP per element. Agrees with torch.nn.ReLU."""
+
+    saved = "output"
 
 
 @layer("... -> ...")
@@ -126,10 +133,14 @@ class Mish(Inplace):
 class Tanh(Elementwise):
     """tanh(x): 1 FLOP per element. Agrees with torch.nn.Tanh."""
 
+    saved = "output"
+
 
 @layer("... -> ...")
 class Sigmoid(Elementwise):
     """1 / (1 + exp(-x)): 4 FLOPs per element. Agrees with torch.nn.Sigmoid."""
+
+    saved = "output"
 
     flops_per_element = 4
 

@@ -124,6 +124,12 @@ class Add(Operator):
 
     sign = "+"
 
+    def eager(self, op, weights, *operands):
+        total = operands[0]
+        for operand in operands[1:]:
+            total = op.add(total, operand)
+        return total
+
 
 @layer("... -> ...")
 class Sub(Operator):
@@ -277,6 +283,9 @@ class Concat(Join):
     def shape(self, *inputs):
         at = normal(self.dim, len(inputs[0]))
         return (*inputs[0][:at], sum(x[at] for x in inputs), *inputs[0][at + 1 :])
+
+    def eager(self, op, weights, *pieces):
+        return op.cat(list(pieces), self.dim)
 
 
 @layer("... -> ...")

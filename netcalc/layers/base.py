@@ -178,6 +178,14 @@ class Layer:
         """What a loss compares its inputs with: [(shape, dtype)], as its inputs imply it."""
         return []
 
+    def eager(self, op, weights, *inputs):
+        """What eager PyTorch does, in its operations (`netcalc.memory.ops`): the output tensor, or a list of them.
+
+        op: the operations. weights: the layer's parameters and buffers by name (None for what it does not have).
+        inputs: tensors without values; of a loss, its targets follow. Not defined: its memory is not modelled.
+        """
+        raise NotImplementedError(self.type)
+
     # -- for all layers
 
     def value(self, name: str):

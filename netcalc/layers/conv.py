@@ -73,6 +73,9 @@ class Convolution(Layer):
         taps = x[1] // self.groups * prod(self.kernel_size)
         return Work(macs=prod(y[1:]) * taps * y[0], other=prod(y[1:]) * y[0] if self.bias else 0)
 
+    def eager(self, op, weights, x):
+        return op.convolution(x, weights["weight"], weights["bias"], self.shape(x.shape))
+
 
 @layer("N C L -> N K P")
 class Conv1d(Convolution):
@@ -147,6 +150,9 @@ class TransposedConvolution(Layer):
         """Each input position is multiplied with the whole kernel once: MACs go by input positions."""
         taps = self.out_channels // self.groups * prod(self.kernel_size)
         return Work(macs=prod(x[1:]) * taps * x[0], other=prod(y[1:]) * y[0] if self.bias else 0)
+
+    def eager(self, op, weights, x):
+        return op.convolution(x, weights["weight"], weights["bias"], self.shape(x.shape))
 
 
 @layer("N C L -> N K P")

@@ -19,6 +19,9 @@ class DropoutLayer(Layer):
 class Dropout(DropoutLayer):
     """Sets elements to zero at random in training. Agrees with torch.nn.Dropout."""
 
+    def eager(self, op, weights, x):
+        return op.dropout(x, self.p, self.inplace)
+
 
 @layer("N C L -> N C L")
 class Dropout1d(DropoutLayer):

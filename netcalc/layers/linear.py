@@ -26,6 +26,9 @@ class Linear(Layer):
     def work(self, x, y):
         return Work(macs=elements(y) * x[-1], other=elements(y) if self.bias else 0)
 
+    def eager(self, op, weights, x):
+        return op.linear(x, weights["weight"], weights["bias"])
+
 
 @layer("... I, ... J -> ... O")
 class Bilinear(Layer):
@@ -66,3 +69,6 @@ class Identity(Layer):
 
     accepts = "any"
     elementwise = views = True
+
+    def eager(self, op, weights, x):
+        return x

@@ -70,6 +70,9 @@ class CrossEntropyLoss(Classification):
         smooth = not (type(self.label_smoothing) is int and self.label_smoothing == 0)
         return (6 if smooth else 5) * elements(x) + (5 if smooth else 2) * elements(self.values(x))
 
+    def eager(self, op, weights, x, target):
+        return op.cross_entropy(x, target)
+
 
 @layer("C | N C ... -> ...")
 class NLLLoss(Classification):
@@ -84,6 +87,9 @@ class MSELoss(Loss):
     """(x - y)^2. Agrees with torch.nn.MSELoss. Work: 2 per element."""
 
     per_element = 2
+
+    def eager(self, op, weights, x, target):
+        return op.compared(x, target)
 
 
 @layer("... -> ...")

@@ -44,6 +44,9 @@ class BatchNorm(ChannelNorm):
     track_running_stats = arg(flag, True)
     bias = arg(flag, True)
 
+    def eager(self, op, weights, x):
+        return op.batch_norm(x, weights["weight"], weights["bias"], weights["running_mean"], weights["running_var"])
+
 
 @layer("N C | N C L -> ...")
 class BatchNorm1d(BatchNorm):
@@ -118,6 +121,9 @@ class GroupNorm(Layer):
 
     def work(self, x, y):
         return Work(other=prod(x) * (OWN + len(self.params(x))))
+
+    def eager(self, op, weights, x):
+        return op.group_norm(x, weights["weight"], weights["bias"], self.num_groups)
 
 
 def _size_or_list(value, ndim=0):

@@ -59,6 +59,9 @@ class MaxPool(Pool):
     dilation = arg(spatial_dim, 1)
     ceil_mode = arg(flag, False)
 
+    def eager(self, op, weights, x):
+        return op.max_pool(x, self.shape(x.shape))
+
 
 class AvgPool(Pool):
     """Mean over windows. `other` counts the window's size for each output: its additions and the division."""
@@ -68,6 +71,9 @@ class AvgPool(Pool):
     padding = arg(spatial_count, 0)
     ceil_mode = arg(flag, False)
     count_include_pad = arg(flag, True)
+
+    def eager(self, op, weights, x):
+        return op.avg_pool(x, self.shape(x.shape))
 
 
 @layer("N C L -> N C P")
@@ -138,6 +144,10 @@ class AdaptivePool(Layer):
     def work(self, x, y):
         window = prod(1 if o is None else ceil_div(i, o) for i, o in zip(x[2:], self.output_size, strict=True))
         return Work(other=prod(y) * window)
+
+    def eager(self, op, weights, x):
+        shape = self.shape(x.shape)
+        return op.max_pool(x, shape) if "Max" in self.type else op.adaptive_avg_pool(x, shape, self.ndim)
 
 
 class AdaptivePool1d(AdaptivePool):

@@ -132,6 +132,9 @@ class Flatten(Shaping):
         end = "" if self.end_dim == -1 else f", {self.end_dim}"
         return f"torch.flatten({names[0]}, {self.start_dim}{end})"
 
+    def eager(self, op, weights, x):
+        return op.flatten(x, self.start_dim, self.end_dim)
+
 
 @layer("... -> ...")
 class Unflatten(Shaping):

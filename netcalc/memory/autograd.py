@@ -1,0 +1,133 @@
+"""PyTorch's autograd engine as far as memory goes: which node runs when, what it lets go, where gradients add up.
+
+Nodes run by falling sequence number once all gradients of their outputs have come (torch/csrc/autograd/engine.cpp).
+"""
+
+from __future__ import annotations
+
+import heapq
+from itertools import count
+
+from .tensors import Tensor, is_dense
+
+LEAF_ORDER = -(1 << 62)  # a leaf's gradient is accumulated before anything else
+
+
+class Node:
+    """An operation in the graph. edges: for each input where its gradient goes: (node, output number), a leaf, or None.
+    backward: from the gradients of the outputs (None where there is none) to those of the inputs. shapes: those of the
+    inputs where gradients are summed to them after the node has run, because the inputs were broadcast."""
+
+    __slots__ = ("backward", "edges", "layer", "name", "order", "outputs", "saved", "shapes")
+
+    def __init__(self, order: int, name: str, layer: str, edges: tuple, backward, saved: list, outputs: int):
+        self.order, self.name, self.layer, self.edges = order, name, layer, edges
+        self.backward, self.saved, self.outputs = backward, saved, outputs
+        self.shapes: tuple | None = None
+
+
+def edge(tensor: Tensor | None):
+    if tensor is None:
+        return None
+    return tensor if tensor.leaf else tensor.origin
+
+
+def nodes_below(root: Node) -> dict[int, int]:
+    """How many edges lead to each node and leaf (by id) that can be reached from one."""
+    found: dict[int, int] = {}
+    stack = [root]
+    while stack:
+        for target in stack.pop().edges:
+            if target is None:
+                continue
+            into = target if isinstance(target, Tensor) else target[0]
+            if id(into) not in found and isinstance(into, Node):
+                stack.append(into)
+            found[id(into)] = found.get(id(into), 0) + 1
+    return found
+
+
+def reachable(root: Node):
+    """The nodes that can be reached from one, in the order in which they were made."""
+    found, stack = {id(root): root}, [root]
+    while stack:
+        for target in stack.pop().edges:
+            if target is not None and not isinstance(target, Tensor) and id(target[0]) not in found:
+                found[id(target[0])] = target[0]
+                stack.append(target[0])
+    return sorted(found.values(), key=lambda node: node.order)
+
+
+class Engine:
+    """One backward pass. tape: makes tensors and knows which layer is at work. in_place: whether gradients may be added
+    in place, as plain eager mode does (under a dispatch mode they never are)."""
+
+    def __init__(self, tape, in_place: bool = True):
+        self.tape, self.in_place = tape, in_place
+        self.buffers: dict[int, list] = {}
+        self.heap: list[tuple] = []
+        self.tie = count()
+
+    def run(self, root: Node, gradient: Tensor):
+        self.missing = nodes_below(root)
+        self.buffers[id(root)] = [gradient, *[None] * (root.outputs - 1)]
+        del gradient
+        self._ready(root)
+        while self.heap:
+            item = heapq.heappop(self.heap)[2]
+            if isinstance(item, Tensor):
+                self._accumulate(item, self.buffers.pop(id(item))[0])
+            else:
+                self._run(item)
+
+    def _ready(self, item):
+        order = LEAF_ORDER if isinstance(item, Tensor) else -item.order
+        heapq.heappush(self.heap, (order, next(self.tie), item))
+
+    def _run(self, node: Node):
+        self.tape.enter(node.layer)
+        gradients = self.buffers.pop(id(node))
+        backward, node.backward = node.backward, None
+        if all(gradient is None for gradient in gradients):
+            given = [None] * len(node.edges)
+        else:
+            given = backward(*gradients)
+            given = list(given) if isinstance(given, (list, tuple)) else [given]
+        del gradients, backward
+        for number, shape in enumerate(node.shapes or ()):
+            if given[number] is not None:
+                given[number] = self.tape.summed_to(given[number], shape)
+        node.saved = ()
+        for number, target in enumerate(node.edges):
+            gradient, given[number] = given[number], None
+            if target is not None:
+                self._deliver(target, gradient)
+            del gradient
+
+    def _deliver(self, target, gradient: Tensor | None):
+        into, slot = (target, 0) if isinstance(target, Tensor) else target
+        if gradient is not None:
+            buffer = self.buffers.get(id(into))
+            if buffer is None:
+                buffer = self.buffers[id(into)] = [None] * (1 if isinstance(into, Tensor) else into.outputs)
+            if buffer[slot] is None:
+                buffer[slot] = gradient
+            elif not (self.in_place and buffer[slot].storage.holders == 1 and is_dense(buffer[slot])):
+                buffer[slot] = self.tape.make(gradient.shape, gradient.dtype, what="sum of gradients")
+        self.missing[id(into)] -= 1
+        if self.missing[id(into)] == 0:
+            if id(into) not in self.buffers:
+                if isinstance(into, Tensor):
+                    return
+                self.buffers[id(into)] = [None] * into.outputs
+            self._ready(into)
+
+    def _accumulate(self, leaf: Tensor, gradient: Tensor):
+        """AccumulateGrad: the gradient is taken over where nobody else holds it, else copied; later ones are added to it."""
+        if leaf.grad is not None:
+            return
+        if gradient.storage.holders == 1 and gradient.strides == leaf.strides:
+            leaf.grad = gradient
+        else:
+            leaf.grad = self.tape.make(leaf.shape, leaf.dtype)
+        leaf.grad.storage.kind, leaf.grad.storage.what = "gradients", f"gradient of {leaf.name}"

@@ -1,0 +1,166 @@
+"""Normalisation, pooling, dropout, embeddings, losses."""
+
+from __future__ import annotations
+
+from ...arith import prod
+from ..tensors import Tensor, like
+from .products import HALF, Products
+
+
+class Modules(Products):
+    # -- normalisation
+
+    def batch_norm(
+        self, x: Tensor, w: Tensor | None, b: Tensor | None, mean: Tensor | None, var: Tensor | None
+    ) -> Tensor:
+        """F.batch_norm with batch statistics, or stored ones in evaluation mode."""
+        c = x.shape[1]
+        source = self.contiguous(x) if x.strides is not None and not self.rules.cuda else x
+        y = self.make(x.shape, x.dtype, like(x), what="output")
+        batch = self.rules.training or mean is None
+        stats = [self.make((c,) if batch else (0,), "float32", what="statistics") for _ in range(2)]
+        cudnn = self.rules.cuda and batch and self.cudnn_norm(x, w)
+        reserve = [self.make((0,), "uint8", what="reserve")] if cudnn or self.rules.cuda or not batch else []
+        needs = [t is not None and t.needs_grad for t in (x, w, b)]
+
+        def back(g):
+            copy = self.make(g.shape, g.dtype, what="copy") if cudnn and g.strides is not None else None
+            dx = self.make(g.shape, g.dtype, like(g), what="gradient of the input") if needs[0] or cudnn else None
+            dw = self.make((c,), "float32", what="gradient of the weight") if needs[1] or cudnn else None
+            db = self.make((c,), "float32", what="gradient of the bias") if needs[2] or cudnn else None
+            del copy
+            return [d if need else None for d, need in zip((dx, dw, db), needs, strict=True)]
+
+        del source
+        return self.record("batch_norm", y, [x, w, b], back, [x, w, mean, var, *stats, *reserve])
+
+    def cudnn_norm(self, x: Tensor, w: Tensor | None) -> bool:
+        """Whether CUDA normalises with cuDNN: float32, or float16 with float32 weights, of 3 to 5 dimensions."""
+        return w is not None and 3 <= len(x.shape) <= 5 and x.dtype in ("float32", "float16") and w.dtype == "float32"
+
+    def layer_norm(self, x: Tensor, w: Tensor | None, b: Tensor | None, axes: int) -> Tensor:
+        """F.layer_norm over the last `axes` dimensions."""
+        x, w, b = self.high(x, w, b)
+        source = self.make(x.shape, x.dtype, what="copy") if x.strides is not None else x
+        y = self.make(x.shape, x.dtype, what="output")
+        rows = (*x.shape[: len(x.shape) - axes], *[1] * axes)
+        stats = [self.make(rows, "float32", what="statistics") for _ in range(2)]
+        needs = [t is not None and t.needs_grad for t in (x, w, b)]
+        tail, weight = x.shape[len(x.shape) - axes :], w.dtype if w is not None else x.dtype
+
+        def back(g):
+            copy = self.make(g.shape, g.dtype, what="copy") if g.strides is not None else None
+            dx = self.make(g.shape, g.dtype, what="gradient of the input") if needs[0] else None
+            dw = self.make(tail, weight, what="gradient of the weight") if needs[1] else None
+            db = self.make(tail, weight, what="gradient of the bias") if needs[2] else None
+            del copy
+            return [dx, dw, db]
+
+        del source
+        return self.record("layer_norm", y, [x, w, b], back, [x, w, b, *stats])
+
+    def group_norm(self, x: Tensor, w: Tensor | None, b: Tensor | None, groups) -> Tensor:
+        x, w, b = self.high(x, w, b)
+        source = self.contiguous(x)
+        y = self.make(x.shape, x.dtype, what="output")
+        stats = [self.make((x.shape[0], groups), x.dtype, what="statistics") for _ in range(2)]
+        needs = [t is not None and t.needs_grad for t in (x, w, b)]
+        c = x.shape[1]
+
+        def back(g):
+            dx = self.make(g.shape, g.dtype, what="gradient of the input") if needs[0] else None
+            dw = self.make((c,), g.dtype, what="gradient of the weight") if needs[1] else None
+            db = self.make((c,), g.dtype, what="gradient of the bias") if needs[2] else None
+            return [dx, dw, db]
+
+        return self.record("group_norm", y, [source, w, b], back, [source, w, *stats])
+
+    # -- pooling
+
+    def max_pool(self, x: Tensor, shape) -> Tensor:
+        """Max pooling: the input and the int64 indices are saved."""
+        y = self.make(shape, x.dtype, what="output")
+        indices = self.make(shape, "int64", what="indices")
+        before = x.shape
+        return self.record(
+            "max_pool", y, [x], lambda g: self.make(before, g.dtype, what="gradient of the input"), [x, indices]
+        )
+
+    def avg_pool(self, x: Tensor, shape) -> Tensor:
+        """Average pooling: the input is kept, though only its shape is needed."""
+        y = self.make(shape, x.dtype, what="output")
+        before = x.shape
+        return self.record("avg_pool", y, [x], lambda g: self.make(before, g.dtype, what="gradient of the input"), [x])
+
+    def adaptive_avg_pool(self, x: Tensor, shape, axes: int) -> Tensor:
+        """To one position it is a mean, else a pooling of its own."""
+        if all(type(size) is int and size == 1 for size in shape[len(shape) - axes :]):
+            return self.mean(x, range(-axes, 0), True)
+        return self.avg_pool(x, shape)
+
+    def resized(self, x: Tensor, shape) -> Tensor:
+        """Interpolation: nothing is saved."""
+        y = self.make(shape, x.dtype, what="output")
+        before = x.shape
+        return self.record("upsample", y, [x], lambda g: self.make(before, g.dtype, what="gradient of the input"))
+
+    # -- dropout
+
+    def dropout(self, x: Tensor, p, inplace: bool = False, mask: tuple | None = None) -> Tensor:
+        """F.dropout: on CUDA a bool mask is saved, else the float noise that the input is multiplied with. mask: the shape
+        of the noise where whole channels are dropped."""
+        if not self.rules.training or p == 0:
+            return x
+        if self.rules.cuda and mask is None and not inplace and p != 1:
+            y = self.make(x.shape, x.dtype, like(x), what="output")
+            kept = self.make(x.shape, "bool", like(x), what="mask")
+            return self.record("dropout", y, [x], self.as_gradient, [kept])
+        noise = self.make(mask or x.shape, x.dtype, None if mask else like(x), what="mask")
+        if inplace:
+            return self.record("mul_", x.alias(), [x], self.as_gradient, [noise])
+        return self.mul(x, noise)
+
+    # -- embeddings
+
+    def embedding(self, indices: Tensor, w: Tensor) -> Tensor:
+        y = self.make((*indices.shape, *w.shape[1:]), w.dtype, what="output")
+        before = w.shape
+        return self.record(
+            "embedding", y, [w], lambda g: self.make(before, g.dtype, what="gradient of the table"), [indices]
+        )
+
+    # -- losses
+
+    def softmax(self, x: Tensor, name: str = "softmax") -> Tensor:
+        [x] = self.high(x)
+        y = self.make(x.shape, x.dtype, None, what="output")
+        return self.record(name, y, [x], lambda g: self.make(g.shape, g.dtype, what="gradient"), [y])
+
+    def nll(self, logs: Tensor, target: Tensor, mean: bool = True) -> Tensor:
+        [logs] = self.high(logs)
+        loss = self.make((), logs.dtype, what="loss")
+        weight = self.make((), logs.dtype, what="total weight")
+        before = logs.shape
+        return self.record(
+            "nll_loss", loss, [logs], lambda g: self.make(before, g.dtype, what="gradient"), [logs, target, weight]
+        )
+
+    def cross_entropy(self, logits: Tensor, target: Tensor) -> Tensor:
+        logs = self.softmax(logits, "log_softmax")
+        return self.nll(logs, target)
+
+    def compared(self, x: Tensor, target: Tensor) -> Tensor:
+        """mse_loss and its kin: both are saved. The scalar keeps a storage of the input's size (its reduction is done
+        in the buffer of the differences)."""
+        x, target = self.high(x, target)
+        loss = Tensor(self.store(x.bytes, "differences"), (), x.dtype)
+        needs = x.needs_grad, target.needs_grad
+        before = x.shape
+
+        def back(g):
+            return [self.make(before, g.dtype, what="gradient") if need else None for need in needs]
+
+        return self.record("mse_loss", loss, [x, target], back, [x, target])
+
+
+__all__ = ["HALF", "Modules", "prod"]

@@ -1,0 +1,190 @@
+"""Element-wise operations and reductions."""
+
+from __future__ import annotations
+
+from ...arith import prod
+from ..tensors import Tensor, like
+from .views import Views
+
+WIDER = ("bool", "uint8", "int8", "int16", "int32", "int64", "bfloat16", "float16", "float32", "float64")
+
+
+def promoted(a: str, b: str) -> str:
+    """The dtype of a sum of two tensors of these dtypes."""
+    if {a, b} == {"bfloat16", "float16"}:
+        return "float32"
+    return max(a, b, key=WIDER.index)
+
+
+def broadcast(*shapes) -> tuple:
+    """The common shape of several."""
+    rank = max(map(len, shapes))
+    found = []
+    for k in range(rank):
+        sizes = [shape[k - rank + len(shape)] for shape in shapes if k - rank + len(shape) >= 0]
+        found.append(next((size for size in sizes if not (type(size) is int and size == 1)), 1))
+    return tuple(found)
+
+
+class Pointwise(Views):
+    def unary(self, x: Tensor, name: str, saves: str | None = "input", inplace: bool = False) -> Tensor:
+        """A function of each element. saves: "input", "output" or None: what its gradient is made from."""
+        if inplace:
+            made = self._overwritten(x, name, clone=saves == "input" and self.recording(x))
+            saved = [made[1] if saves == "input" else x]
+            y = made[0]
+        else:
+            y = self.make(x.shape, x.dtype, like(x), what="output")
+            saved = [x if saves == "input" else y] if saves else []
+        return self.record(name, y, [x], self.as_gradient, saved)
+
+    def _overwritten(self, x: Tensor, name: str, clone: bool):
+        """The tensor that an in-place operation leaves, and the copy of the old one where that is saved."""
+        copy = self.make(x.shape, x.dtype, like(x), what=f"copy of the input of {name}") if clone else None
+        return x.alias(), copy
+
+    def as_gradient(self, g: Tensor) -> Tensor:
+        """A gradient of the same size as the incoming one."""
+        return self.make(g.shape, g.dtype, like(g), what=f"gradient in {self.layer}" if self.layer else "gradient")
+
+    def relu(self, x: Tensor, inplace: bool = False) -> Tensor:
+        return self.unary(x, "relu", "output", inplace)
+
+    def scaled(self, x: Tensor) -> Tensor:
+        """x + c, x * c, x / c: nothing is saved."""
+        y = self.make(x.shape, x.dtype, like(x), what="output")
+        return self.record("scaled", y, [x], self.as_gradient)
+
+    def shifted(self, x: Tensor) -> Tensor:
+        """x + c: the gradient passes as it is."""
+        y = self.make(x.shape, x.dtype, like(x), what="output")
+        return self.record("shifted", y, [x], lambda g: g.alias())
+
+    def add(self, a: Tensor, b: Tensor, negative: bool = False) -> Tensor:
+        """a + b, or a - b: both get the incoming gradient itself, summed where they were broadcast."""
+        y = self._binary(a, b)
+        needs = a.needs_grad, b.needs_grad
+        types = a.dtype, b.dtype
+
+        def back(g):
+            first = self.to_dtype(g, types[0]) if needs[0] else None
+            if not needs[1]:
+                return first, None
+            return first, self.as_gradient(g) if negative else self.to_dtype(g, types[1])
+
+        return self.reduced(self.record("sub" if negative else "add", y, [a, b], back), a, b)
+
+    def to_dtype(self, g: Tensor, dtype: str) -> Tensor:
+        return g.alias() if g.dtype == dtype else self.make(g.shape, dtype, like(g), what="cast")
+
+    def add_(self, a: Tensor, b: Tensor) -> Tensor:
+        """a += b."""
+        y = a.alias()
+        needs = a.needs_grad, b.needs_grad
+        return self.reduced(
+            self.record("add_", y, [a, b], lambda g: [g.alias() if need else None for need in needs]), a, b
+        )
+
+    def mul(self, a: Tensor, b: Tensor, divide: bool = False) -> Tensor:
+        """a * b or a / b: each is saved where the other needs a gradient."""
+        y = self._binary(a, b)
+        needs = a.needs_grad, b.needs_grad
+        types = a.dtype, b.dtype
+        if divide:
+            saved = [b, a if needs[1] else None]
+        else:
+            saved = [a if needs[1] else None, b if needs[0] else None]
+
+        def back(g):
+            first = self.typed(g, types[0]) if needs[0] else None
+            if not needs[1]:
+                return first, None
+            if not divide:
+                return first, self.typed(g, types[1])
+            inner = self.as_gradient(g)  # -grad, then times a / b / b
+            ratio = self.as_gradient(g)
+            ratio = self.as_gradient(g)
+            found = self.as_gradient(g)
+            del inner, ratio
+            return first, found
+
+        return self.reduced(self.record("div" if divide else "mul", y, [a, b], back, saved), a, b)
+
+    def typed(self, g: Tensor, dtype: str) -> Tensor:
+        return self.make(g.shape, dtype, like(g), what="gradient")
+
+    def _binary(self, a: Tensor, b: Tensor) -> Tensor:
+        shape = a.shape if a.shape is b.shape else broadcast(a.shape, b.shape)
+        first = (
+            a
+            if len(a.shape) == len(shape) and all(x is y or x == y for x, y in zip(a.shape, shape, strict=True))
+            else b
+        )
+        whole = len(first.shape) == len(shape) and all(
+            x is y or x == y for x, y in zip(first.shape, shape, strict=True)
+        )
+        return self.make(shape, promoted(a.dtype, b.dtype), like(first) if whole else None, what="output")
+
+    def reduced(self, y: Tensor, *inputs: Tensor) -> Tensor:
+        """Note that the gradients of broadcast inputs are summed by the engine after the node has run."""
+        if y.origin is not None and any(not _equal(x.shape, y.shape) for x in inputs):
+            y.origin[0].shapes = tuple(x.shape for x in inputs)
+        return y
+
+    def where(self, mask: Tensor, a: Tensor | None, b: Tensor | None) -> Tensor:
+        """where(mask, a, b), masked_fill: the mask is saved; zeros beside the gradient for what was not taken."""
+        given = [t for t in (a, b) if t is not None]
+        shape = broadcast(mask.shape, *(t.shape for t in given))
+        dtype = given[0].dtype if len(given) == 1 else promoted(given[0].dtype, given[1].dtype)
+        y = self.make(shape, dtype, what="output")
+        needs = [t is not None and t.needs_grad for t in (a, b)]
+
+        def back(g):
+            scalar = self.make((), g.dtype, what="zero")
+            found = [self.as_gradient(g) if need else None for need in needs]
+            del scalar
+            return found
+
+        return self.reduced(self.record("where", y, [a, b], back, [mask]), *(t for t in (a, b) if t is not None))
+
+    # -- reductions
+
+    def mean(self, x: Tensor, dims, keepdim: bool, scale: bool = True, saved=()) -> Tensor:
+        """mean or sum over dimensions: the gradient is expanded, and for the mean divided."""
+        rank = len(x.shape)
+        over = set(range(rank)) if dims is None else {d % rank for d in dims}
+        kept = tuple(1 if k in over else size for k, size in enumerate(x.shape))
+        shape = kept if keepdim else tuple(size for k, size in enumerate(x.shape) if k not in over)
+        before = x.shape
+
+        def back(g):
+            strides = tuple(0 if k in over else s for k, s in enumerate(_kept_strides(g, over, rank, keepdim)))
+            seen = g.alias(before, strides)
+            return self.make(before, g.dtype, what="gradient") if scale else seen
+
+        return self.record("mean" if scale else "sum", self.make(shape, x.dtype, what="output"), [x], back, saved)
+
+    def max(self, x: Tensor, dim: int, keepdim: bool) -> list[Tensor]:
+        """Values and indices; the indices are saved."""
+        dim = dim % len(x.shape)
+        shape = (*x.shape[:dim], *((1,) if keepdim else ()), *x.shape[dim + 1 :])
+        values, indices = self.make(shape, x.dtype, what="output"), self.make(shape, "int64", what="indices")
+        before = x.shape
+        self.record("max", values, [x], lambda g: self.make(before, g.dtype, what="gradient"), [indices])
+        return [values, indices]
+
+
+def _kept_strides(g: Tensor, over: set, rank: int, keepdim: bool) -> list:
+    from ..tensors import strides_of
+
+    if keepdim:
+        return list(strides_of(g))
+    left = iter(strides_of(g))
+    return [0 if k in over else next(left) for k in range(rank)]
+
+
+def _equal(a: tuple, b: tuple) -> bool:
+    return len(a) == len(b) and all(x is y or x == y for x, y in zip(a, b, strict=True))
+
+
+__all__ = ["Pointwise", "broadcast", "prod", "promoted"]

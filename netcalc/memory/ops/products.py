@@ -1,0 +1,140 @@
+"""Linear layers, matrix products and convolutions."""
+
+from __future__ import annotations
+
+from ...arith import prod
+from ..tensors import Tensor, like
+from .pointwise import Pointwise
+
+HALF = ("bfloat16", "float16")
+
+
+class Products(Pointwise):
+    # -- autocast
+
+    def cast(self, x: Tensor, dtype: str) -> Tensor:
+        """x.to(dtype) under autocast: a parameter that trains is cast once for the whole region."""
+        if x.dtype == dtype or x.dtype not in ("float32", "float16", "bfloat16"):
+            return x
+        if x.leaf and id(x) in self.casts:
+            return self.casts[id(x)]
+        made = self.make(x.shape, dtype, like(x), what="cast")
+        before = x.dtype
+        self.record("cast", made, [x], lambda g: self.make(g.shape, before, like(g), what="cast of the gradient"))
+        if x.leaf and dtype == self.autocast:
+            self.casts[id(x)] = made
+        return made
+
+    def low(self, *tensors: Tensor | None) -> list:
+        """Operands in the dtype of the autocast region, if there is one."""
+        if self.autocast is None:
+            return list(tensors)
+        return [None if t is None else self.cast(t, self.autocast) for t in tensors]
+
+    def high(self, *tensors: Tensor | None) -> list:
+        """Operands in float32, where autocast asks for it."""
+        if self.autocast is None:
+            return list(tensors)
+        return [None if t is None else self.cast(t, "float32") for t in tensors]
+
+    # -- linear
+
+    def linear(self, x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:
+        """F.linear: addmm for 2-D and contiguous 3-D inputs with a bias, else a matrix product and an addition."""
+        x, w, b = self.low(x, w, b)
+        rank = len(x.shape)
+        if rank == 1:
+            y = self.select(self.linear(self.unsqueeze(x, 0), w, b), 0)
+            return y
+        if rank == 2:
+            return self.addmm(x, w, b)
+        if b is not None and rank == 3 and x.strides is None:
+            rows = self.view(x, (x.shape[0] * x.shape[1], x.shape[2]))
+            return self.view(self.addmm(rows, w, b), (*x.shape[:2], w.shape[0]))
+        y = self.folded(x, w)
+        return y if b is None else self.add_(y, b)
+
+    def folded(self, x: Tensor, w: Tensor) -> Tensor:
+        """x @ w.T with the leading dimensions of x as one."""
+        rows = self.reshape(x, (prod(x.shape[:-1]), x.shape[-1]))
+        return self.view(self.addmm(rows, w, None), (*x.shape[:-1], w.shape[0]))
+
+    def addmm(self, x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:
+        """[rows, i] by [o, i]: each operand is saved where the other needs a gradient."""
+        y = self.make((x.shape[0], w.shape[0]), x.dtype, what="output")
+        saved = [w if x.needs_grad else None, x if w.needs_grad else None]
+        needs = x.needs_grad, w.needs_grad, b is not None and b.needs_grad
+        rows, out = x.shape, w.shape
+
+        def back(g):
+            dx = self.make(rows, g.dtype, what="gradient of the input") if needs[0] else None
+            dw = self.make(out, g.dtype, what="gradient of the weight") if needs[1] else None
+            return [g.alias() if needs[2] else None, dx, dw]
+
+        y = self.record("addmm", y, [b, x, w], back, saved)
+        if b is not None and y.origin is not None:
+            y.origin[0].shapes = (b.shape, x.shape, w.shape)
+        return y
+
+    def matmul(self, a: Tensor, b: Tensor) -> Tensor:
+        """a @ b of any ranks."""
+        a, b = self.low(a, b)
+        if len(a.shape) == 2 and len(b.shape) == 2:
+            return self.bmm(a, b)
+        if len(b.shape) == 2 and len(a.shape) > 2:
+            rows = self.reshape(a, (prod(a.shape[:-1]), a.shape[-1]))
+            return self.view(self.bmm(rows, b), (*a.shape[:-1], b.shape[-1]))
+        from .pointwise import broadcast
+
+        lead = broadcast(a.shape[:-2], b.shape[:-2])
+        count = prod(lead)
+        left = self.reshape(self.expand(a, (*lead, *a.shape[-2:])), (count, *a.shape[-2:]))
+        right = self.reshape(self.expand(b, (*lead, *b.shape[-2:])), (count, *b.shape[-2:]))
+        return self.view(self.bmm(left, right), (*lead, a.shape[-2], b.shape[-1]))
+
+    def bmm(self, a: Tensor, b: Tensor) -> Tensor:
+        """A product of matrices, or of as many pairs of them: each operand is saved where the other needs a gradient."""
+        y = self.make((*a.shape[:-1], b.shape[-1]), a.dtype, what="output")
+        needs = a.needs_grad, b.needs_grad
+        saved = [b if needs[0] else None, a if needs[1] else None]
+        left, right = a.shape, b.shape
+
+        def back(g):
+            da = self.make(left, g.dtype, what="gradient") if needs[0] else None
+            db = self.make(right, g.dtype, what="gradient") if needs[1] else None
+            return [da, db]
+
+        return self.record("bmm", y, [a, b], back, saved)
+
+    # -- convolutions
+
+    def convolution(self, x: Tensor, w: Tensor, b: Tensor | None, shape) -> Tensor:
+        """Input and weight are saved, both, if anything needs a gradient."""
+        x, w, b = self.low(x, w, b)
+        source = self.contiguous(x) if x.strides is not None else x
+        y = self.make(shape, x.dtype, what="output")
+        needs = x.needs_grad, w.needs_grad, b is not None and b.needs_grad
+        before, out, bias = x.shape, w.shape, b.shape if b is not None else ()
+
+        def back(g):
+            copy = self.make(g.shape, g.dtype, what="copy") if g.strides is not None else None
+            dx = self.make(before, g.dtype, what="gradient of the input") if needs[0] else None
+            dw = self.make(out, g.dtype, what="gradient of the weight") if needs[1] else None
+            db = self.make(bias, g.dtype, what="gradient of the bias") if needs[2] else None
+            del copy
+            return [dx, dw, db]
+
+        del source
+        return self.record("convolution", y, [x, w, b], back, [x, w])
+
+    def bilinear(self, x1: Tensor, x2: Tensor, w: Tensor, b: Tensor | None, shape) -> Tensor:
+        """_trilinear over the flattened inputs, then the bias."""
+        y = self.make(shape, x1.dtype, what="output")
+        needs = [t.needs_grad for t in (x1, w, x2)]
+        shapes = [t.shape for t in (x1, w, x2)]
+
+        def back(g):
+            return [self.make(s, g.dtype, what="gradient") if n else None for s, n in zip(shapes, needs, strict=True)]
+
+        y = self.record("trilinear", y, [x1, w, x2], back, [x1, w, x2])
+        return y if b is None else self.add_(y, b)

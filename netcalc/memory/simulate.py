@@ -1,0 +1,214 @@
+"""One training step, or an inference, of a network's exported module, replayed without values.
+
+    out = model(x); loss = loss_of(out, target); loss.backward(); optimizer.step()
+
+in a loop that starts with zero_grad(set_to_none=True) and holds the batch, `out` and `loss`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..arith import at
+from ..graph import Graph, Node
+from .autograd import Engine, reachable
+from .ops import Operations
+from .optimizers import Optimizer
+from .program import Program, Weights, refuse_unmodelled
+from .tape import Rules, Trace
+from .tensors import Tensor
+
+
+class Run(NamedTuple):
+    """How a step is run. optimizer: a name of `optimizers.OPTIMIZERS`, None for no step. drop_output: the loop is
+    `loss = loss_of(model(x), y)`. accumulate: backward passes for one optimizer step."""
+
+    rules: Rules = Rules()
+    optimizer: str | None = None
+    options: dict = {}
+    steps: int = 2
+    drop_output: bool = False
+    accumulate: int = 1
+
+
+class Saved(NamedTuple):
+    """A storage that the backward pass needs: who saved it, and the layers that save it too."""
+
+    layer: str
+    storage: object
+    shared: tuple
+
+
+class Result(NamedTuple):
+    trace: Trace
+    saved: list[Saved]  # after the loss of the last step, parameters and buffers left out
+    rows: list[tuple[Node, list]]  # layers with the storages of their outputs, in the last step
+
+
+def training(graph: Graph, emitter, sizes: dict, run: Run) -> Result:
+    """Steps of training. sizes: a value for each free dimension, or none for formulas."""
+    refuse_unmodelled(graph)
+    step = _Training(graph, emitter, sizes, run)
+    for number in range(1, run.steps + 1):
+        step.once(number)
+    return Result(step.op.trace, step.saved, step.rows)
+
+
+def inference(graph: Graph, emitter, sizes: dict, rules: Rules) -> Result:
+    """One forward pass in evaluation mode without gradients."""
+    refuse_unmodelled(graph)
+    model = _Model(graph, emitter, sizes, rules._replace(training=False))
+    model.op.grad_mode = False
+    model.op.mark("forward", 1)
+    with_casts(model.op, lambda: model.program.forward(model.inputs))
+    model.op.casts.clear()
+    return Result(model.op.trace, [], model.program.rows)
+
+
+def with_casts(op: Operations, work):
+    """Run something in an autocast region."""
+    op.autocast = op.rules.autocast
+    found = work()
+    op.autocast = None
+    return found
+
+
+class _Model:
+    """Parameters, buffers and the batch, and the program over them."""
+
+    def __init__(self, graph: Graph, emitter, sizes: dict, rules: Rules):
+        self.graph, self.sizes = graph, sizes
+        self.op = Operations(rules)
+        self.op.mark("setup", 0)
+        self.tensors = self._state()
+        self.inputs = [self._batch(value.shape, value.dtype, name) for name, value in graph.inputs.items()]
+        self.program = Program(graph, emitter, self.op, self.tensors)
+
+    def sized(self, shape) -> tuple:
+        return tuple(at(size, self.sizes) for size in shape) if self.sizes else tuple(shape)
+
+    def _state(self) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        ties = []
+        for key, shape, dtype, kind, node, name in self.graph.tensors():
+            if name in node.tied:
+                ties.append((key, node.tied[name]))
+                continue
+            real = self.op.rules.dtype if dtype == "float32" else dtype
+            tensor = self.op.make(self.sized(shape), real, what=key, kind=f"{kind}s")
+            tensor.name = key
+            tensor.leaf = kind == "parameter" and not node.frozen
+            found[key] = tensor
+        for key, (node, name) in ties:
+            found[key] = found[node.key(name)]
+        return found
+
+    def _batch(self, shape, dtype: str, name: str) -> Tensor:
+        real = self.op.rules.dtype if dtype == "float32" else dtype
+        return self.op.make(self.sized(shape), real, what=name, kind="inputs")
+
+
+class _Training(_Model):
+    def __init__(self, graph, emitter, sizes, run: Run):
+        super().__init__(graph, emitter, sizes, run.rules)
+        self.run = run
+        self.leaves = [t for t in dict.fromkeys(self.tensors.values()) if t.leaf]
+        self.optimizer = Optimizer(self.op, run.optimizer, run.options) if run.optimizer else None
+        self.targets = self._targets()
+        self.out: list = []
+        self.loss: Tensor | None = None
+        self.saved: list[Saved] = []
+        self.rows: list = []
+
+    def _targets(self) -> dict[int, list[Tensor]]:
+        return {
+            id(node): [self._batch(shape, dtype, "target") for shape, dtype in node.layer.targets(*node.shapes)]
+            for node in self.graph.loss
+            if node.layer.loss
+        }
+
+    def once(self, number: int):
+        """One step of the loop."""
+        op = self.op
+        op.mark("forward", number)
+        for leaf in self.leaves:
+            leaf.grad = None
+        for _ in range(self.run.accumulate):
+            self._pass(number)
+        op.enter("")
+        if self.optimizer is not None:
+            op.mark("optimizer", number)
+            self.optimizer.step([leaf for leaf in self.leaves if leaf.grad is not None])
+
+    def _pass(self, number: int):
+        op = self.op
+        self.program.rows = []
+        op.autocast = op.rules.autocast
+        out = self.program.forward(self.inputs)
+        if not self.run.drop_output:
+            self.out = out
+        op.mark("loss", number)
+        op.enter("loss")
+        loss = self._loss(out)
+        op.autocast = None
+        op.casts.clear()
+        if self.run.drop_output:
+            del out
+        self.loss = loss
+        self.rows = self.program.rows
+        self.saved = saved_after(loss) if loss.origin else []
+        op.enter("")
+        op.mark("backward", number)
+        self._backward(loss)
+        del loss
+        self.program.rows = []
+        op.enter("")
+
+    def _backward(self, loss: Tensor):
+        if loss.origin is None:
+            return
+        root = self.op.make((), loss.dtype, what="gradient of the loss")
+        Engine(self.op, self.op.rules.in_place).run(loss.origin[0], root)
+
+    def _loss(self, out: list[Tensor]) -> Tensor:
+        if not self.graph.loss:
+            return self._mean(out)
+        values = {id(value): tensor for (_, value), tensor in zip(self.graph.outputs, out, strict=True)}
+        del out
+        for node in self.graph.loss:
+            inputs = [values[id(value)] for value in node.inputs]
+            made = node.layer.eager(self.op, Weights(node, {}), *inputs, *self.targets.get(id(node), ()))
+            made = made if isinstance(made, list) else [made]
+            del inputs
+            values.update((id(value), tensor) for value, tensor in zip(node.outputs, made, strict=False))
+        return made[0]
+
+    def _mean(self, out: list[Tensor]) -> Tensor:
+        """The mean of the outputs, summed."""
+        op = self.op
+        real = [tensor for tensor in out if tensor.dtype.startswith(("float", "bfloat"))]
+        if len(out) == len(real) and len(out) > 1:
+            total = op.shifted(op.mean(out[0], None, False))
+            for tensor in out[1:]:
+                total = op.add(total, op.mean(tensor, None, False))
+            return total
+        total = op.mean(real[0], None, False)
+        for tensor in real[1:]:
+            total = op.add(total, op.mean(tensor, None, False))
+        return total
+
+
+def saved_after(loss: Tensor) -> list[Saved]:
+    """What the graph of a loss keeps: each storage once, under the layer that saved it first."""
+    found: dict[int, list] = {}
+    for node in reachable(loss.origin[0]):
+        for tensor in node.saved:
+            storage = tensor.storage
+            if storage.kind in ("parameters", "buffers"):
+                continue
+            known = found.setdefault(id(storage), [node.layer, storage, []])
+            if node.layer not in (known[0], *known[2]):
+                known[2].append(node.layer)
+            if storage.kind == "temporary":
+                storage.kind = "saved"
+    return [Saved(layer, storage, tuple(shared)) for layer, storage, shared in found.values()]

@@ -1,0 +1,105 @@
+"""The record of a run: storages as they are made, events as they come and go, operations as autograd nodes.
+
+`Tape` is the ground on which the operations (`netcalc.memory.ops`) stand; it knows the rules of a run: on which device,
+in training or evaluation, with or without gradients, under autocast or not.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..arith import prod
+from ..language.names import DTYPE_BYTES
+from .autograd import Node, edge
+from .tensors import Storage, Tensor
+
+
+class Rules(NamedTuple):
+    """What decides between PyTorch's ways of doing the same thing.
+
+    cuda: CUDA's choices (bool dropout masks, cuDNN batch norm, fused attention), else the CPU's. in_place: gradients are
+    added in place, as in plain eager mode; False for what a dispatch mode sees. training: dropout and batch statistics.
+    autocast: the dtype of an autocast region, or None.
+    """
+
+    cuda: bool = False
+    in_place: bool = True
+    training: bool = True
+    autocast: str | None = None
+    dtype: str = "float32"
+
+
+class Trace:
+    """What a run did.
+
+    storages: every block of memory. events: (index of a storage, +1 allocated or -1 freed), in order. marks: (position in
+    the events, phase, number of the step), where a phase starts. layers: (position, path): the layer at work from there.
+    """
+
+    def __init__(self):
+        self.storages: list[Storage] = []
+        self.events: list[tuple[int, int]] = []
+        self.marks: list[tuple[int, str, int]] = []
+        self.layers: list[tuple[int, str]] = []
+
+
+class Tape:
+    def __init__(self, rules: Rules):
+        self.rules, self.trace = rules, Trace()
+        self.storages, self.events = self.trace.storages, self.trace.events
+        self.layer = ""
+        self.kind = "temporary"  # of what is made now
+        self.grad_mode = True
+        self.order = 0
+        self.autocast: str | None = None
+        self.casts: dict[int, Tensor] = {}  # parameters in the dtype of the autocast region, by id
+
+    # -- where things happen
+
+    def enter(self, layer: str):
+        if layer != self.layer:
+            self.layer = layer
+            self.trace.layers.append((len(self.events), layer))
+
+    def mark(self, phase: str, step: int):
+        self.trace.marks.append((len(self.events), phase, step))
+
+    # -- making tensors
+
+    def make(self, shape, dtype: str, strides=None, what: str = "", kind: str | None = None) -> Tensor:
+        """A new tensor of its own storage."""
+        return Tensor(self.store(prod(shape) * DTYPE_BYTES[dtype], what, kind), tuple(shape), dtype, strides)
+
+    def store(self, size, what: str, kind: str | None = None) -> Storage:
+        """A new storage of so many bytes."""
+        storage = Storage(len(self.storages), size, kind or self.kind, self.layer, what, self.events)
+        self.storages.append(storage)
+        self.events.append((storage.index, 1))
+        return storage
+
+    def scratch(self, size, what: str):
+        """So many bytes that an operation takes and gives back."""
+        Tensor(self.store(size, what), (), "uint8")
+
+    # -- the graph
+
+    def recording(self, *inputs: Tensor | None) -> bool:
+        return self.grad_mode and any(t is not None and t.needs_grad for t in inputs)
+
+    def record(self, name: str, outputs, inputs, backward, saved=()):
+        """Note an operation: which tensors it saves, and how gradients go through it.
+
+        outputs: a tensor, or a list. inputs: the tensors that gradients may go to. backward: a function of the gradients
+        of the outputs that gives those of the inputs. Returns the outputs.
+        """
+        if not self.recording(*inputs):
+            return outputs
+        listed = outputs if isinstance(outputs, list) else [outputs]
+        kept = [tensor.alias() for tensor in saved if tensor is not None]
+        edges = tuple(edge(tensor) for tensor in inputs)
+        self.order += 1
+        node = Node(self.order, name, self.layer, edges, backward, kept, len(listed))
+        for number, output in enumerate(listed):
+            if output is not None:
+                output.origin = (node, number)
+        return outputs

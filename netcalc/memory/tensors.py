@@ -1,0 +1,189 @@
+"""Tensors without values: a storage of so many bytes, a shape and strides over it, and who holds them.
+
+A storage lives while some `Tensor` holds it, as in PyTorch; Python's own reference counts say when the last one is gone.
+So code written like PyTorch's, with locals and arguments where PyTorch has them, frees memory when PyTorch does.
+Sizes are ints, formulas or arrays.
+"""
+
+from __future__ import annotations
+
+from ..arith import prod
+from ..language.names import DTYPE_BYTES
+
+
+class Storage:
+    """A block of memory. bytes: its size. kind: what it is for (`timeline.KINDS`). layer: the path of the layer at work
+    when it was allocated. what: what it holds."""
+
+    __slots__ = ("bytes", "events", "holders", "index", "kind", "layer", "what")
+
+    def __init__(self, index: int, bytes, kind: str, layer: str, what: str, events: list):
+        self.index, self.bytes, self.kind, self.layer, self.what = index, bytes, kind, layer, what
+        self.holders = 0
+        self.events = events
+
+
+class Tensor:
+    """A view of a storage.
+
+    strides: None where it is contiguous. origin: the autograd node that made it, with its output number; None for what
+    has no gradient and for leaves. leaf: whether gradients are accumulated in it (a parameter that trains).
+    """
+
+    __slots__ = ("dtype", "grad", "leaf", "name", "origin", "shape", "storage", "strides")
+
+    def __init__(self, storage: Storage, shape: tuple, dtype: str, strides: tuple | None = None):
+        storage.holders += 1
+        self.storage, self.shape, self.dtype, self.strides = storage, shape, dtype, strides
+        self.origin: tuple | None = None
+        self.leaf = False
+        self.grad: Tensor | None = None
+        self.name = ""
+
+    def __del__(self):
+        storage = self.storage
+        storage.holders -= 1
+        if not storage.holders:
+            storage.events.append((storage.index, -1))
+
+    @property
+    def needs_grad(self) -> bool:
+        return self.leaf or self.origin is not None
+
+    @property
+    def bytes(self):
+        """Of its elements: those of its storage may be more, or fewer where it is expanded."""
+        return prod(self.shape) * DTYPE_BYTES[self.dtype]
+
+    def alias(self, shape: tuple | None = None, strides: tuple | None = None) -> Tensor:
+        """Another tensor on the same storage, without history. Without a shape it is the same view."""
+        if shape is None:
+            return Tensor(self.storage, self.shape, self.dtype, self.strides)
+        return Tensor(self.storage, shape, self.dtype, strides)
+
+
+def contiguous_strides(shape: tuple) -> tuple:
+    found, step = [], 1
+    for size in reversed(shape):
+        found.append(step)
+        step = step * size
+    return tuple(reversed(found))
+
+
+def strides_of(tensor: Tensor) -> tuple:
+    return contiguous_strides(tensor.shape) if tensor.strides is None else tensor.strides
+
+
+def normal(shape: tuple, strides: tuple | None) -> tuple | None:
+    """Strides, or None where they are those of a contiguous tensor (the stride of a dimension of size 1 says nothing)."""
+    if strides is None:
+        return None
+    step = 1
+    for size, stride in zip(reversed(shape), reversed(strides), strict=True):
+        if not _one(size):
+            if not same(stride, step):
+                return strides
+            step = step * size
+    return None
+
+
+def same(a, b) -> bool:
+    """Whether two sizes are known to be equal."""
+    return a == b if type(a) is int and type(b) is int else a is b or _all_true(a == b)
+
+
+def _all_true(found) -> bool:
+    return bool(found) if isinstance(found, bool) else bool(getattr(found, "all", lambda: False)())
+
+
+def _one(size) -> bool:
+    return type(size) is int and size == 1
+
+
+def is_dense(tensor: Tensor) -> bool:
+    """Whether its elements fill a stretch of memory without gaps or overlaps, in some order of the dimensions."""
+    return tensor.strides is None or order_of(tensor) is not None
+
+
+def order_of(tensor: Tensor) -> tuple | None:
+    """The dimensions of a dense tensor from the outermost to the innermost; None where it is not dense."""
+    left = [k for k, size in enumerate(tensor.shape) if not _one(size)]
+    ones = [k for k, size in enumerate(tensor.shape) if _one(size)]
+    strides = strides_of(tensor)
+    found, step = [], 1
+    while left:
+        inner = next((k for k in reversed(left) if same(strides[k], step)), None)
+        if inner is None:
+            return None
+        found.append(inner)
+        left.remove(inner)
+        step = step * tensor.shape[inner]
+    return (*ones, *reversed(found))
+
+
+def strides_in(shape: tuple, order: tuple) -> tuple | None:
+    """The strides of a dense tensor whose dimensions lie in memory in that order, outermost first."""
+    found, step = [0] * len(shape), 1
+    for k in reversed(order):
+        found[k] = step
+        step = step * shape[k]
+    return normal(shape, tuple(found))
+
+
+def like(tensor: Tensor) -> tuple | None:
+    """The strides of `empty_like`: those of a dense tensor, else dense ones in the same order of dimensions."""
+    if tensor.strides is None:
+        return None
+    order = order_of(tensor)
+    if order is None:
+        return strides_in(tensor.shape, _sorted_order(tensor))
+    return tensor.strides
+
+
+def _sorted_order(tensor: Tensor) -> tuple:
+    """Dimensions by falling stride; where that cannot be told (an expanded or a free one) as they stand."""
+    strides = strides_of(tensor)
+    if not all(type(s) is int for s in strides):
+        return tuple(range(len(strides)))
+    if 0 in strides:
+        return tuple(range(len(strides)))
+    return tuple(sorted(range(len(strides)), key=lambda k: -strides[k]))
+
+
+def view_strides(tensor: Tensor, shape: tuple) -> tuple | bool | None:
+    """The strides with which a tensor can be seen in another shape without copying; False where it must be copied."""
+    if tensor.strides is None:
+        return None
+    merged = _stretches(tensor)
+    found: list = []
+    for size, stride in reversed(merged):
+        left = size
+        while not same(left, 1) and len(found) < len(shape):
+            part = shape[len(shape) - 1 - len(found)]
+            if not _divides(part, left):
+                return False
+            found.append(stride)
+            stride, left = stride * part, left // part
+        if not same(left, 1):
+            return False
+    rest = shape[: len(shape) - len(found)]
+    if not all(_one(size) for size in rest):
+        return False
+    return normal(shape, (*[1] * len(rest), *reversed(found)))
+
+
+def _divides(part, whole) -> bool:
+    return same(part * (whole // part), whole)
+
+
+def _stretches(tensor: Tensor) -> list[tuple]:
+    """(size, stride) of the runs of dimensions that can be seen as one, outermost first."""
+    found: list[tuple] = []
+    for size, stride in zip(tensor.shape, strides_of(tensor), strict=True):
+        if _one(size):
+            continue
+        if found and same(found[-1][1], size * stride):
+            found[-1] = (found[-1][0] * size, stride)
+        else:
+            found.append((size, stride))
+    return found or [(1, 1)]
