@@ -77,6 +77,9 @@ class PReLU(Elementwise):
     def params(self, x):
         return {"weight": (self.num_parameters,)}
 
+    def eager(self, op, weights, x):
+        return op.prelu(x, weights["weight"])
+
 
 @layer("... -> ...")
 class ELU(Elementwise):
@@ -184,6 +187,9 @@ class Softsign(Elementwise):
 
     flops_per_element = 3
 
+    def eager(self, op, weights, x):
+        return op.mul(x, op.shifted(op.unary(x, "abs")), divide=True)
+
 
 @layer("... -> ...")
 class Softshrink(Elementwise):
@@ -206,6 +212,9 @@ class Tanhshrink(Elementwise):
     """x - tanh(x): 2 FLOPs per element. Agrees with torch.nn.Tanhshrink."""
 
     flops_per_element = 2
+
+    def eager(self, op, weights, x):
+        return op.add(x, op.unary(x, "tanh", "output"), negative=True)
 
 
 @layer("... -> ...")
@@ -232,6 +241,9 @@ class RReLU(Elementwise):
     upper = arg(real, 1 / 3)
     inplace = arg(flag, False)
     flops_per_element = 2
+
+    def eager(self, op, weights, x):
+        return op.rrelu(x, self.inplace)
 
 
 # -- along a dimension
@@ -275,11 +287,17 @@ class GLU(AlongDim):
         at = self.dim % len(x)
         return (*x[:at], x[at] // 2, *x[at + 1 :])
 
+    def eager(self, op, weights, x):
+        return op.glu(x, op.shape)
+
 
 class SoftmaxAlongDim(AlongDim):
     """`dim` has no default: torch's depends on the rank and is deprecated."""
 
     dim = arg(integer, main=True)
+
+    def eager(self, op, weights, x):
+        return op.softmax(op.negative(x) if self.type == "Softmin" else x)
 
 
 @layer("... -> ...")
@@ -305,6 +323,9 @@ class Softmax2d(Elementwise):
 
     elementwise = False
     flops_per_element = 5
+
+    def eager(self, op, weights, x):
+        return op.softmax(x)
 
 
 # -- functions of torch
@@ -357,6 +378,9 @@ class Neg(Function):
 
     def call(self, names, x):
         return f"-{names[0]}"
+
+    def eager(self, op, weights, x):
+        return op.negative(x)
 
 
 @layer("... -> ...")

@@ -117,6 +117,19 @@ class Operator(Layer):
     def call(self, names, *inputs):
         return f" {self.sign} ".join(self.written(names))
 
+    def eager(self, op, weights, *inputs):
+        """The operands in pairs, from left to right; a number is not a tensor."""
+        left = iter(inputs)
+        listed = [next(left) if value is None else value for value in self.operands or [None] * len(inputs)]
+        found = listed[0]
+        for operand in listed[1:]:
+            found = self.pair(op, found, operand)
+        return found
+
+    def pair(self, op, a, b):
+        """Two operands: tensors, or one of them a number."""
+        raise NotImplementedError(self.type)
+
 
 @layer("... -> ...")
 class Add(Operator):
@@ -124,11 +137,8 @@ class Add(Operator):
 
     sign = "+"
 
-    def eager(self, op, weights, *operands):
-        total = operands[0]
-        for operand in operands[1:]:
-            total = op.add(total, operand)
-        return total
+    def pair(self, op, a, b):
+        return op.sum_of(a, b)
 
 
 @layer("... -> ...")
@@ -137,12 +147,18 @@ class Sub(Operator):
 
     most, sign = 2, "-"
 
+    def pair(self, op, a, b):
+        return op.sum_of(a, b, negative=True)
+
 
 @layer("... -> ...")
 class Mul(Operator):
     """The product of its operands element by element, broadcast. Agrees with torch.mul."""
 
     sign = "*"
+
+    def pair(self, op, a, b):
+        return op.product_of(a, b)
 
 
 @layer("... -> ...")
@@ -153,6 +169,9 @@ class Div(Operator):
 
     def dtype(self, *dtypes):
         return dtypes[0] if "float" in dtypes[0] else "float32"
+
+    def pair(self, op, a, b):
+        return op.product_of(a, b, divide=True)
 
 
 class Choice(Operator):
@@ -167,6 +186,9 @@ class Choice(Operator):
         for number in self.numbers():
             text = f"{text}.clamp({self.bound}={literal(number)})"
         return text
+
+    def pair(self, op, a, b):
+        return op.chosen(a, b)
 
 
 @layer("... -> ...")
@@ -218,6 +240,9 @@ class MatMul(Operator):
 
     def work(self, a, b, y):
         return Work(macs=elements(y) * a[-1])
+
+    def eager(self, op, weights, a, b):
+        return op.matmul(a, b)
 
 
 # -- joins
@@ -297,3 +322,6 @@ class Stack(Join):
     def shape(self, *inputs):
         at = normal(self.dim, len(inputs[0]) + 1)
         return (*inputs[0][:at], len(inputs), *inputs[0][at:])
+
+    def eager(self, op, weights, *pieces):
+        return op.stack(list(pieces), self.dim)

@@ -274,6 +274,14 @@ def attention(
                 words.append(f"{name}={literal(value)}{suffix}")
         return f"attention({', '.join(words)})"
 
+    def eager(self, op, weights, query, key, value, mask=None):
+        """As `attention` above does it."""
+        query = op.transpose(op.unflatten(query, -1, (self.num_heads, query.shape[2] // self.num_heads)), 1, 2)
+        key = op.transpose(op.unflatten(key, -1, (self.kv_heads(), key.shape[2] // self.kv_heads())), 1, 2)
+        value = op.transpose(op.unflatten(value, -1, (self.kv_heads(), value.shape[2] // self.kv_heads())), 1, 2)
+        out = op.attention(query, key, value, mask, self.dropout_p, self.is_causal)
+        return op.flatten(op.transpose(out, 1, 2), 2)
+
 
 @layer("N T E -> N T E")
 class RotaryEmbedding(Layer):
@@ -315,3 +323,15 @@ def rotary(x, head_dim, base=10000):
     def call(self, names, *inputs):
         base = "" if self._is_default("base") else f", base={literal(self.base)}"
         return f"rotary({names[0]}, head_dim={literal(self.head_dim)}{base})"
+
+    def eager(self, op, weights, x):
+        """As `rotary` above does it."""
+        half = self.head_dim // 2
+        positions = op.made((x.shape[1],), "float32")
+        powers = op.divided(op.made((half,), "float32"))
+        angles = op.unsqueeze(op.outer(positions, powers), 1)
+        cos, sin = (op.cast(op.made(angles.shape, "float32"), x.dtype) for _ in range(2))
+        a, b = op.split(op.unflatten(x, -1, (x.shape[2] // self.head_dim, self.head_dim)), [half, half], -1)
+        first = op.add(op.mul(a, cos), op.mul(b, sin), negative=True)
+        second = op.add(op.mul(b, cos), op.mul(a, sin))
+        return op.flatten(op.cat([first, second], -1), 2)

@@ -29,6 +29,9 @@ class Dropout1d(DropoutLayer):
 
     ndim = 1
 
+    def eager(self, op, weights, x):
+        return op.dropout(x, self.p, self.inplace, (*x.shape[:2], *[1] * self.ndim))
+
 
 @layer("N C H W -> N C H W")
 class Dropout2d(DropoutLayer):
@@ -36,12 +39,18 @@ class Dropout2d(DropoutLayer):
 
     ndim = 2
 
+    def eager(self, op, weights, x):
+        return op.dropout(x, self.p, self.inplace, (*x.shape[:2], *[1] * self.ndim))
+
 
 @layer("N C D H W -> N C D H W")
 class Dropout3d(DropoutLayer):
     """Sets whole channels to zero at random in training. Agrees with torch.nn.Dropout3d."""
 
     ndim = 3
+
+    def eager(self, op, weights, x):
+        return op.dropout(x, self.p, self.inplace, (*x.shape[:2], *[1] * self.ndim))
 
 
 @layer("... -> ...")
@@ -85,3 +94,12 @@ class StochasticDepth(nn.Module):
             mask = mask / survival
         return x * mask
 '''
+
+    def eager(self, op, weights, x):
+        if not op.rules.training or self.p == 0:
+            return x
+        shape = (x.shape[0] if self.mode == "row" else 1, *[1] * (len(x.shape) - 1))
+        mask = op.made(shape, x.dtype)
+        if self.p != 1:
+            mask = op.made(shape, x.dtype)
+        return op.mul(x, mask)

@@ -65,6 +65,9 @@ class TopK(Functional):
     def call(self, names, x):
         return f"{names[0]}.topk({literal(self.k)}{self.options('dim', 'largest', 'sorted')})"
 
+    def eager(self, op, weights, x):
+        return op.picked(x, op.shape)
+
 
 @layer("... -> ...")
 class Argsort(Functional):
@@ -84,6 +87,12 @@ class Argsort(Functional):
 
     def call(self, names, x):
         return f"{names[0]}.argsort({self.options('dim', 'descending').removeprefix(', ')})"
+
+    def eager(self, op, weights, x):
+        values = op.made(x.shape, x.dtype)
+        indices = op.made(op.shape, "int64")
+        del values
+        return indices
 
 
 @layer("..., ... -> ...")
@@ -121,6 +130,9 @@ class Gather(Functional):
     def call(self, names, *inputs):
         return f"{names[0]}.gather({self.dim}, {names[1]})"
 
+    def eager(self, op, weights, x, index):
+        return op.gathered(x, op.shape, index)
+
 
 @layer("..., I -> ...")
 class IndexSelect(Functional):
@@ -140,3 +152,6 @@ class IndexSelect(Functional):
 
     def call(self, names, *inputs):
         return f"{names[0]}.index_select({self.dim}, {names[1]})"
+
+    def eager(self, op, weights, x, index):
+        return op.gathered(x, op.shape, index)

@@ -62,6 +62,9 @@ class Bilinear(Layer):
     def work(self, x1, x2, y):
         return Work(macs=prod(y) * (x1[-1] + 1) * x2[-1], other=prod(y) if self.bias else 0)
 
+    def eager(self, op, weights, x1, x2):
+        return op.bilinear(x1, x2, weights["weight"], weights["bias"], op.shape)
+
 
 @layer("... -> ...")
 class Identity(Layer):

@@ -81,6 +81,9 @@ class NLLLoss(Classification):
     def unreduced(self, x):
         return elements(self.values(x))
 
+    def eager(self, op, weights, x, target):
+        return op.nll(x, target)
+
 
 @layer("... -> ...")
 class MSELoss(Loss):
@@ -98,6 +101,9 @@ class L1Loss(Loss):
 
     per_element = 2
 
+    def eager(self, op, weights, x, target):
+        return op.absolute_error(x, target)
+
 
 @layer("... -> ...")
 class SmoothL1Loss(Loss):
@@ -108,6 +114,9 @@ class SmoothL1Loss(Loss):
 
     per_element = 6
     beta = arg(real, 1)
+
+    def eager(self, op, weights, x, target):
+        return op.compared(x, target)
 
 
 @layer("... -> ...")
@@ -120,12 +129,18 @@ class HuberLoss(Loss):
     per_element = 5
     delta = arg(real, 1)
 
+    def eager(self, op, weights, x, target):
+        return op.compared(x, target)
+
 
 @layer("... -> ...")
 class BCELoss(Loss):
     """-(y log x + (1 - y) log(1 - x)). Agrees with torch.nn.BCELoss. Work: 8 per element."""
 
     per_element = 8
+
+    def eager(self, op, weights, x, target):
+        return op.compared(x, target)
 
 
 @layer("... -> ...")

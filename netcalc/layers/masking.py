@@ -21,6 +21,9 @@ class Comparison(Operator):
     def dtype(self, *dtypes):
         return "bool"
 
+    def pair(self, op, a, b):
+        return op.made(op.shape, "bool")
+
 
 @layer("... -> ...")
 class Equal(Comparison):
@@ -79,6 +82,9 @@ class Logical(Operator):
     def work(self, *shapes):
         return Work()
 
+    def pair(self, op, a, b):
+        return op.made(op.shape, "bool")
+
 
 @layer("... -> ...")
 class LogicalAnd(Logical):
@@ -106,6 +112,9 @@ class LogicalNot(Layer):
 
     def call(self, names, x):
         return f"~{names[0]}"
+
+    def eager(self, op, weights, x):
+        return op.made(op.shape, "bool")
 
 
 # -- choices
@@ -136,6 +145,11 @@ class Where(Operator):
     def call(self, names, *inputs):
         return f"torch.where({', '.join(self.written(names))})"
 
+    def eager(self, op, weights, *inputs):
+        left = iter(inputs)
+        listed = [next(left) if value is None else None for value in self.operands or [None] * len(inputs)]
+        return op.where(*listed)
+
 
 @layer("..., ... -> ...")
 class MaskedFill(Layer):
@@ -165,6 +179,9 @@ class MaskedFill(Layer):
     def call(self, names, *inputs):
         value = f'float("{self.value_}")' if isinstance(self.value_, str) else literal(self.value_)
         return f"{names[0]}.masked_fill({names[1]}, {value})"
+
+    def eager(self, op, weights, x, mask):
+        return op.where(mask, None, x, filled=True)
 
 
 # -- made from nothing, or from another dtype
@@ -197,6 +214,10 @@ class CausalMask(Layer):
         size = literal(self.size)
         return f"torch.ones({size}, {size}, dtype=torch.bool{device}).tril()"
 
+    def eager(self, op, weights):
+        ones = op.made(op.shape, "bool")
+        return op.made(ones.shape, "bool")
+
 
 @layer("... -> ...")
 class To(Layer):
@@ -218,3 +239,6 @@ class To(Layer):
 
     def call(self, names, x):
         return f"{names[0]}.to(torch.{self.kind})"
+
+    def eager(self, op, weights, x):
+        return op.cast(x, self.kind)

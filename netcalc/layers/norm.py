@@ -79,6 +79,9 @@ class InstanceNorm(ChannelNorm):
     track_running_stats = arg(flag, False)
     bias = arg(flag, True)
 
+    def eager(self, op, weights, x):
+        return op.instance_norm(x, weights["weight"], weights["bias"], weights["running_mean"], weights["running_var"])
+
 
 @layer("N C L -> N C L")
 class InstanceNorm1d(InstanceNorm):
@@ -178,6 +181,10 @@ class LayerNorm(TrailingNorm):
     def work(self, x, y):
         return Work(other=prod(x) * (OWN + len(self.params(x))))
 
+    def eager(self, op, weights, x):
+        given = self.normalized_shape
+        return op.layer_norm(x, weights["weight"], weights["bias"], len(given) if isinstance(given, list) else 1)
+
 
 @layer("... F -> ... F")
 class RMSNorm(TrailingNorm):
@@ -189,6 +196,10 @@ class RMSNorm(TrailingNorm):
 
     def work(self, x, y):
         return Work(other=prod(x) * (3 + len(self.params(x))))
+
+    def eager(self, op, weights, x):
+        given = self.normalized_shape
+        return op.rms_norm(x, weights["weight"], len(given) if isinstance(given, list) else 1)
 
 
 @layer("N C H W -> N C H W")
@@ -218,6 +229,11 @@ class LayerNorm2d(nn.LayerNorm):
 
     def work(self, x, y):
         return Work(other=prod(x) * (OWN + len(self.params(x))))
+
+    def eager(self, op, weights, x):
+        x = op.permute(x, (0, 2, 3, 1))
+        x = op.layer_norm(x, weights["weight"], weights["bias"], 1)
+        return op.permute(x, (0, 3, 1, 2))
 
 
 @layer("N C L ... -> N C L ...")

@@ -35,6 +35,9 @@ class Select(Shaping):
     def call(self, names, x):
         return subscript(names[0], normal(self.dim, len(x)), literal(self.index))
 
+    def eager(self, op, weights, x):
+        return op.select(x, self.dim)
+
 
 @layer("... -> ...")
 class Slice(Shaping):
@@ -60,6 +63,9 @@ class Slice(Shaping):
         step = "" if type(self.step) is int and self.step == 1 else f":{literal(self.step)}"
         return subscript(names[0], normal(self.dim, len(x)), f"{start}:{end}{step}")
 
+    def eager(self, op, weights, x):
+        return op.narrow(x, self.dim, op.shape[self.dim % len(x.shape)], self.step)
+
 
 def clamped(end, size):
     """An end of a slice as a place from 0 to `size`."""
@@ -82,6 +88,10 @@ class Cutting(Shaping):
 
     def parts(self, x):
         return [str(i) for i in range(len(self.shape(x)))]
+
+    def eager(self, op, weights, x):
+        dim = self.dim % len(x.shape)
+        return op.split(x, [shape[dim] for shape in op.shapes], dim)
 
 
 @layer("... -> ...")
@@ -180,3 +190,6 @@ class Unbind(Cutting):
 
     def call(self, names, x):
         return f"{names[0]}.unbind({self.dim})"
+
+    def eager(self, op, weights, x):
+        return op.unbind(x, self.dim)

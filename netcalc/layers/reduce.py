@@ -58,6 +58,9 @@ class Sum(Reduction):
     def dtype(self, x):
         return summed(x)
 
+    def eager(self, op, weights, x):
+        return op.mean(x, self.reduced(), self.keepdim, scale=False)
+
 
 @layer("... -> ...")
 class Mean(Reduction):
@@ -70,6 +73,9 @@ class Mean(Reduction):
 
     def work(self, x, y):
         return Work(other=elements(x) + elements(y))
+
+    def eager(self, op, weights, x):
+        return op.mean(x, self.reduced(), self.keepdim)
 
 
 @layer("... -> ...")
@@ -99,6 +105,9 @@ class Extremum(Reduction):
     def dtype(self, x):
         return x if self.dim is None else [x, "int64"]
 
+    def eager(self, op, weights, x):
+        return op.max(x, self.dim, self.keepdim)
+
 
 @layer("... -> ...")
 class Max(Extremum):
@@ -120,6 +129,9 @@ class Argmax(Reduction):
     def dtype(self, x):
         return "int64"
 
+    def eager(self, op, weights, x):
+        return op.made(op.shape, "int64")
+
 
 @layer("... -> ...")
 class Cumsum(Reduction):
@@ -133,6 +145,9 @@ class Cumsum(Reduction):
 
     def dtype(self, x):
         return summed(x)
+
+    def eager(self, op, weights, x):
+        return op.scaled(x)
 
 
 @layer("... -> ...")

@@ -80,6 +80,9 @@ class Upsample(Layer):
     def work(self, x, y):
         return Work(other=prod(y) * MODES[self.mode][0] if self.mode in MODES else 0)
 
+    def eager(self, op, weights, x):
+        return op.resized(x, op.shape)
+
 
 @layer("... C H W -> ... K P Q")
 class PixelShuffle(Layer):
@@ -98,6 +101,9 @@ class PixelShuffle(Layer):
         *batch, c, h, w = x
         r = self.upscale_factor
         return (*batch, c // (r * r), h * r, w * r)
+
+    def eager(self, op, weights, x):
+        return op.rearranged(x, op.shape)
 
 
 @layer("... C H W -> ... K P Q")
@@ -118,6 +124,9 @@ class PixelUnshuffle(Layer):
         *batch, c, h, w = x
         r = self.downscale_factor
         return (*batch, c * r * r, h // r, w // r)
+
+    def eager(self, op, weights, x):
+        return op.rearranged(x, op.shape)
 
 
 # -- padding
@@ -178,6 +187,9 @@ class ConstantPad(Pad):
                 yield need(at_least(length, -pad), "E404",
                            lambda: f"padding = {listed(self.padding)} cuts off more than the input {listed(size)} has", "padding")  # fmt: skip
 
+    def eager(self, op, weights, x):
+        return op.resized(x, op.shape)
+
 
 class ReflectionPad(Pad):
     """Padding that mirrors the input at its edge."""
@@ -188,6 +200,9 @@ class ReflectionPad(Pad):
             for pad in pads:
                 yield need(less(pad, length), "E411",
                            lambda: f"padding = {listed(self.padding)} must be smaller than the input {listed(size)}", "padding")  # fmt: skip
+
+    def eager(self, op, weights, x):
+        return op.avg_pool(x, op.shape)
 
 
 class CircularPad(Pad):

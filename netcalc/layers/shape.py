@@ -161,6 +161,9 @@ class Unflatten(Shaping):
     def _arguments(self):
         return f"{self.dim}, {tuple(self.unflattened_size)}"
 
+    def eager(self, op, weights, x):
+        return op.reshape(x, op.shape)
+
 
 @layer("... -> ...")
 class Reshape(Shaping):
@@ -176,6 +179,9 @@ class Reshape(Shaping):
 
     def call(self, names, x):
         return f"{names[0]}.reshape({', '.join(source(size, names[0], x) for size in self.sizes) or '()'})"
+
+    def eager(self, op, weights, x):
+        return op.reshape(x, op.shape)
 
 
 @layer("... -> ...")
@@ -193,6 +199,9 @@ class Permute(Shaping):
 
     def call(self, names, x):
         return f"{names[0]}.permute({', '.join(map(str, self.dims))})"
+
+    def eager(self, op, weights, x):
+        return op.permute(x, self.dims)
 
 
 @layer("... -> ...")
@@ -213,6 +222,9 @@ class Transpose(Shaping):
 
     def call(self, names, x):
         return f"{names[0]}.transpose({self.dim0}, {self.dim1})"
+
+    def eager(self, op, weights, x):
+        return op.transpose(x, self.dim0, self.dim1)
 
 
 @layer("... -> ...")
@@ -239,6 +251,9 @@ class Squeeze(Shaping):
     def call(self, names, x):
         return f"{names[0]}.squeeze({'' if self.dim is None else literal(self.dim)})"
 
+    def eager(self, op, weights, x):
+        return op.squeezed(x, op.shape)
+
 
 @layer("... -> ...")
 class Unsqueeze(Shaping):
@@ -255,6 +270,9 @@ class Unsqueeze(Shaping):
 
     def call(self, names, x):
         return f"{names[0]}.unsqueeze({self.dim})"
+
+    def eager(self, op, weights, x):
+        return op.unsqueeze(x, self.dim)
 
 
 class Repeating(Shaping):
@@ -303,6 +321,9 @@ class Expand(Repeating):
         kept = tuple(old if is_open(size) else size for size, old in zip(self.size[new:], x, strict=True))
         return (*self.size[:new], *kept)
 
+    def eager(self, op, weights, x):
+        return op.expand(x, op.shape)
+
 
 @layer("... -> ...")
 class Repeat(Repeating):
@@ -317,6 +338,9 @@ class Repeat(Repeating):
     def shape(self, x):
         new = len(self.sizes) - len(x)
         return tuple(times * old for times, old in zip(self.sizes, (1,) * new + tuple(x), strict=True))
+
+    def eager(self, op, weights, x):
+        return op.repeat(x, op.shape)
 
 
 @layer("... -> ...")
@@ -343,3 +367,6 @@ class Roll(Shaping):
         if len(self.dims) == 1:
             return f"torch.roll({names[0]}, {self.shifts[0]}, {self.dims[0]})"
         return f"torch.roll({names[0]}, shifts={self.shifts}, dims={self.dims})"
+
+    def eager(self, op, weights, x):
+        return op.rolled(x, len(self.shifts))

@@ -33,7 +33,8 @@ class Weights:
 class Program:
     """Runs the forward of a model on a tape. tensors: its parameters and buffers by their state_dict keys."""
 
-    def __init__(self, graph: Graph, emitter: Emitter, op: Operations, tensors: dict[str, Tensor]):
+    def __init__(self, graph: Graph, emitter: Emitter, op: Operations, tensors: dict[str, Tensor], sized):
+        self.sized = sized  # a shape with values for its free dimensions
         self.graph, self.emitter, self.op, self.tensors = graph, emitter, op, tensors
         self.weights: dict[int, Weights] = {}
         self.rows: list[tuple[Node, object]] = []  # (layer, storage of its output) in the order of execution
@@ -69,6 +70,7 @@ class Program:
     def leaf(self, node: Node, inputs: list[Tensor]) -> list[Tensor]:
         before = self.op.layer
         self.op.enter(node.path)
+        self.op.shapes = [self.sized(value.shape) for value in node.outputs]
         made = node.layer.eager(self.op, self.weights_of(node), *inputs)
         outputs = made if isinstance(made, list) else [made]
         for output in outputs:

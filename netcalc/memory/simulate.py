@@ -82,7 +82,7 @@ class _Model:
         self.op.mark("setup", 0)
         self.tensors = self._state()
         self.inputs = [self._batch(value.shape, value.dtype, name) for name, value in graph.inputs.items()]
-        self.program = Program(graph, emitter, self.op, self.tensors)
+        self.program = Program(graph, emitter, self.op, self.tensors, self.sized)
 
     def sized(self, shape) -> tuple:
         return tuple(at(size, self.sizes) for size in shape) if self.sizes else tuple(shape)
@@ -177,6 +177,7 @@ class _Training(_Model):
         del out
         for node in self.graph.loss:
             inputs = [values[id(value)] for value in node.inputs]
+            self.op.shapes = [self.sized(value.shape) for value in node.outputs]
             made = node.layer.eager(self.op, Weights(node, {}), *inputs, *self.targets.get(id(node), ()))
             made = made if isinstance(made, list) else [made]
             del inputs

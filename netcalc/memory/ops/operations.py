@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .layers import Modules
+from .more import More
 
 
-class Operations(Modules):
+class Operations(More):
     """A tape with PyTorch's operations."""

@@ -131,7 +131,7 @@ class Pointwise(Views):
             y.origin[0].shapes = tuple(x.shape for x in inputs)
         return y
 
-    def where(self, mask: Tensor, a: Tensor | None, b: Tensor | None) -> Tensor:
+    def where(self, mask: Tensor, a: Tensor | None, b: Tensor | None, filled: bool = False) -> Tensor:
         """where(mask, a, b), masked_fill: the mask is saved; zeros beside the gradient for what was not taken."""
         given = [t for t in (a, b) if t is not None]
         shape = broadcast(mask.shape, *(t.shape for t in given))

@@ -1,0 +1,251 @@
+"""What layers are made of besides the common operations: gated, rearranging and picking ones, and attention."""
+
+from __future__ import annotations
+
+from ...arith import prod
+from ..tensors import Tensor, like
+from .layers import Modules
+from .products import HALF
+
+
+class More(Modules):
+    shapes: tuple = ()  # the shapes of the outputs of the layer at work
+
+    @property
+    def shape(self) -> tuple:
+        return self.shapes[0]
+
+    def made(self, shape, dtype: str) -> Tensor:
+        """A new tensor without history."""
+        return self.make(shape, dtype)
+
+    def divided(self, x: Tensor) -> Tensor:
+        return self.scaled(x)
+
+    def negative(self, x: Tensor) -> Tensor:
+        return self.scaled(x)
+
+    def prelu(self, x: Tensor, w: Tensor) -> Tensor:
+        y = self.make(x.shape, x.dtype, like(x), what="output")
+        needs, before = w.needs_grad, w.shape
+
+        def back(g):
+            dx = self.as_gradient(g)
+            full = self.as_gradient(g) if needs else None
+            dw = self.make(before, g.dtype, what="gradient of the weight") if needs else None
+            del full
+            return [dx, dw]
+
+        return self.record("prelu", y, [x, w], back, [x, w])
+
+    def glu(self, x: Tensor, shape) -> Tensor:
+        y = self.make(shape, x.dtype, what="output")
+        before = x.shape
+        return self.record("glu", y, [x], lambda g: self.make(before, g.dtype, what="gradient"), [x])
+
+    def rrelu(self, x: Tensor, inplace: bool) -> Tensor:
+        if not self.rules.training:
+            return self.unary(x, "leaky_relu", "output" if inplace else "input", inplace)
+        noise = self.make(x.shape, x.dtype, like(x), what="noise")
+        y = x.alias() if inplace else self.make(x.shape, x.dtype, like(x), what="output")
+        return self.record("rrelu", y, [x], self.as_gradient, [y if inplace else x, noise])
+
+    def sum_of(self, a, b, negative: bool = False) -> Tensor:
+        """a + b or a - b, where one of them may be a number."""
+        if not isinstance(b, Tensor):
+            return self.shifted(a)
+        if not isinstance(a, Tensor):
+            return self.scaled(b) if negative else self.shifted(b)
+        return self.add(a, b, negative)
+
+    def product_of(self, a, b, divide: bool = False) -> Tensor:
+        """a * b or a / b, where one of them may be a number."""
+        if not isinstance(b, Tensor):
+            return self.scaled(a)
+        if not isinstance(a, Tensor):
+            return self.reciprocal(b) if divide else self.scaled(b)
+        return self.mul(a, b, divide)
+
+    def reciprocal(self, x: Tensor) -> Tensor:
+        """c / x: a reciprocal, then a product."""
+        return self.scaled(self.unary(x, "reciprocal", "output"))
+
+    def chosen(self, a, b) -> Tensor:
+        """maximum or minimum of two tensors, or clamp with a number."""
+        if not isinstance(b, Tensor):
+            return self.unary(a, "clamp")
+        if not isinstance(a, Tensor):
+            return self.unary(b, "clamp")
+        y = self._binary(a, b)
+        needs = a.needs_grad, b.needs_grad
+
+        def back(g):
+            halves = self.scaled(g.alias())
+            equal = self.make(g.shape, "bool", like(g), what="mask")
+            found = []
+            for need in needs:
+                mask = self.make(g.shape, "bool", like(g), what="mask") if need else None
+                found.append(self.as_gradient(g) if need else None)
+                del mask
+            del halves, equal
+            return found
+
+        return self.reduced(self.record("maximum", y, [a, b], back, [a, b]), a, b)
+
+    # -- moving elements about
+
+    def squeezed(self, x: Tensor, shape) -> Tensor:
+        """Dimensions of size 1 left out, so that the shape comes out."""
+        dims, left = [], list(shape)
+        for k, size in enumerate(x.shape):
+            if left and (size is left[0] or size == left[0]):
+                left.pop(0)
+            else:
+                dims.append(k)
+        return self.squeeze(x, dims)
+
+    def copied(self, x: Tensor, shape, name: str) -> Tensor:
+        """A new tensor whose gradient is a new one of the input's shape; nothing is saved."""
+        before = x.shape
+        return self.record(name, self.make(shape, x.dtype, what="output"), [x],
+                           lambda g: self.make(before, g.dtype, what="gradient"))  # fmt: skip
+
+    def repeat(self, x: Tensor, shape) -> Tensor:
+        return self.copied(x, shape, "repeat")
+
+    def rolled(self, x: Tensor, times: int) -> Tensor:
+        for _ in range(times):
+            x = self.scaled(x)
+        return x
+
+    def rearranged(self, x: Tensor, shape) -> Tensor:
+        """pixel_shuffle and its inverse."""
+        return self.copied(x, shape, "rearranged")
+
+    def gathered(self, x: Tensor, shape, index: Tensor) -> Tensor:
+        """gather, index_select: the places are saved; the gradient is zeros with the values added."""
+        before = x.shape
+        return self.record("gather", self.make(shape, x.dtype, what="output"), [x],
+                           lambda g: self.make(before, g.dtype, what="gradient"), [index])  # fmt: skip
+
+    def picked(self, x: Tensor, shape) -> list[Tensor]:
+        """topk: values and their places, which are saved."""
+        values, indices = self.make(shape, x.dtype, what="output"), self.make(shape, "int64", what="indices")
+        before = x.shape
+        self.record("topk", values, [x], lambda g: self.make(before, g.dtype, what="gradient"), [indices])
+        return [values, indices]
+
+    def outer(self, a: Tensor, b: Tensor) -> Tensor:
+        """torch.outer of two vectors without gradients."""
+        return self.make((a.shape[0], b.shape[0]), a.dtype, what="output")
+
+    # -- normalisation in pieces
+
+    def rms_norm(self, x: Tensor, w: Tensor | None, axes: int) -> Tensor:
+        """F.rms_norm: one kernel on CUDA, several operations on a CPU."""
+        [x] = self.high(x)
+        rows = (*x.shape[: len(x.shape) - axes], *[1] * axes)
+        if self.rules.cuda:
+            return self._fused_rms(x, w, rows, axes)
+        up = self.cast(x, "float32") if x.dtype in HALF else x
+        square = self.unary(up, "pow")
+        mean = self.mean(square, range(-axes, 0), True)
+        del square
+        inverse = self.unary(self.shifted(mean), "rsqrt", "output")
+        del mean
+        y = self.mul(up, inverse)
+        y = self.cast(y, x.dtype)
+        return y if w is None else self.mul(y, w)
+
+    def _fused_rms(self, x, w, rows, axes):
+        y = self.make(x.shape, x.dtype, what="output")
+        rstd = self.make(rows, "float32", what="statistics")
+        needs = x.needs_grad, w is not None and w.needs_grad
+        tail = x.shape[len(x.shape) - axes :]
+
+        def back(g):
+            dx = self.make(g.shape, g.dtype, what="gradient of the input") if needs[0] else None
+            dw = self.make(tail, w.dtype, what="gradient of the weight") if needs[1] else None
+            return [dx, dw]
+
+        return self.record("rms_norm", y, [x, w], back, [x, w, rstd])
+
+    def instance_norm(self, x, w, b, mean, var) -> Tensor:
+        """Batch norm over samples times channels, with weights and statistics repeated for each sample."""
+        n, c = x.shape[0], x.shape[1]
+        repeat = lambda t: None if t is None else self.repeat(t, (n * c,))  # noqa: E731
+        weight, bias, mean_, var_ = map(repeat, (w, b, mean, var))
+        rows = self.reshape(self.contiguous(x), (1, n * c, *x.shape[2:]))
+        y = self.batch_norm(rows, weight, bias, mean_, var_)
+        return self.view(y, x.shape)
+
+    # -- attention
+
+    def attention(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, p, causal: bool) -> Tensor:
+        """F.scaled_dot_product_attention of [N, heads, T, head size]."""
+        q, k, v = self.low(q, k, v)
+        dropped = self.rules.training and not (type(p) is int and p == 0)
+        way = self.attention_way(q, k, v, mask, dropped)
+        if way == "math":
+            return self._math(q, k, v, mask, dropped, causal)
+        return self._fused(q, k, v, mask, way)
+
+    def attention_way(self, q, k, v, mask, dropped: bool) -> str:
+        """Which kernel does it: "flash", "efficient" or "math" (sdp_utils.cpp)."""
+        heads = q.shape[1] == k.shape[1]
+        if not self.rules.cuda:
+            return "math" if dropped or (mask is not None and mask.needs_grad) else "cpu"
+        if q.dtype in HALF and mask is None and heads:
+            return "flash"
+        divisible = type(q.shape[3]) is int and q.shape[3] % (8 if q.dtype in HALF else 4) == 0
+        return "efficient" if heads and divisible else "math"
+
+    def _fused(self, q, k, v, mask, way: str) -> Tensor:
+        n, h, t, d = *q.shape[:3], v.shape[3]
+        from ..tensors import strides_in
+
+        y = self.make((n, h, t, d), q.dtype, strides_in((n, h, t, d), (0, 2, 1, 3)), what="output")
+        length = (t + 31) // 32 * 32 if way == "efficient" else t
+        lse = self.make((n, h, length), "float32", what="log-sum-exp")
+        extra = [] if way == "cpu" else [self.make((), "int64", what="seed"), self.make((), "int64", what="offset")]
+        needs = [x.needs_grad for x in (q, k, v)]
+        shapes = [x.shape for x in (q, k, v)]
+
+        def back(g):
+            made = []
+            for shape in shapes:
+                made.append(self.make(shape, g.dtype, strides_in(shape, (0, 2, 1, 3)), what="gradient"))
+            return [m if need else None for m, need in zip(made, needs, strict=True)]
+
+        return self.record("attention", y, [q, k, v], back, [q, k, v, y, lse, mask, *extra])
+
+    def _math(self, q, k, v, mask, dropped: bool, causal: bool) -> Tensor:
+        """_scaled_dot_product_attention_math: scaled query and key, scores, softmax, dropout, weighted sum."""
+        bias = (
+            self.where(self.made((q.shape[2], k.shape[2]), "bool"), None, self.made((q.shape[2], k.shape[2]), q.dtype))
+            if causal
+            else mask
+        )
+        q = self.scaled(q)
+        if not _same_heads(q, k):
+            k, v = (self.repeat(t, (*q.shape[:2], *t.shape[2:])) for t in (k, v))
+        scores = self.matmul(q, self.scaled(self.transpose(k, -2, -1)))
+        if bias is not None:
+            scores = self.add_(scores, bias)
+        weights = self.softmax(scores)
+        if dropped:
+            weights = self.dropout(weights, 0.5)
+        return self.matmul(weights, v)
+
+    # -- losses
+
+    def absolute_error(self, x: Tensor, target: Tensor) -> Tensor:
+        difference = self.add(x, target, negative=True)
+        return self.mean(self.unary(difference, "abs"), None, False)
+
+
+def _same_heads(q, k) -> bool:
+    return q.shape[1] == k.shape[1]
+
+
+__all__ = ["More", "prod"]
