@@ -115,7 +115,8 @@ class Net:
 
     def state_dict(self) -> dict[str, tuple]:
         """The predicted state_dict: {key: shape}, in PyTorch's order. Tied weights are listed under each of their names."""
-        return {key: tuple(shape) for key, shape, *_ in self.graph.tensors()}
+        listed = self.graph.tensors()
+        return {key: tuple(shape) for key, shape, _, _, node, _ in listed if getattr(node.layer, "persistent", True)}
 
     def __repr__(self):
         return f"<Net {self.spec.name}{f' ({self.variant_name})' if self.variant_name else ''}>"

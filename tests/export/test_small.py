@@ -24,6 +24,21 @@ layers:
   - d: {Buffer: {shape: [4, 4], init: sinusoidal}}
   - Add: [input, a, b, c, d]
 """,
+    "a buffer that is not in the state_dict": """
+input: [N, 12]
+layers: [{a: {Buffer: {shape: [12], init: arange, persistent: false}}}, {Add: [a, input]}]
+""",
+    "tensors of sizes that are arguments": """
+input: [N, 6, 4]
+layers: [{Block: {high: 5, wide: 3}}, {Slice: {dim: 1, end: 4}}, {Block: {high: 3, wide: 3}}]
+blocks:
+  Block:
+    args: {high, wide}
+    layers:
+      - a: {Buffer: {shape: [high + 1, wide + 1], init: arange}}
+      - b: {Buffer: {shape: [high + 1, wide + 1], init: sinusoidal}}
+      - Add: [input, a, b]
+""",
     "a group that is empty, used again": """
 input: [N, 4]
 layers:

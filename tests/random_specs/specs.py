@@ -115,7 +115,11 @@ def finish(b: Builder, place: Place):
 def loss(b: Builder, place: Place, only: str | None = None):
     """A loss of one input, after what makes it one number."""
     d = b.at(place)
-    fitting = [n for n in LOSSES if STRATEGIES[n].fits(place.shape, place.value.dtype) and STRATEGIES[n].others is None]
+    fitting = [
+        n
+        for n in LOSSES
+        if STRATEGIES[n].fits(place.shape, place.value.dtype) and STRATEGIES[n].others is None and n != "BCELoss"
+    ]  # BCELoss takes probabilities, and the logarithm of a negative number is none
     kind = only or (d.choice(fitting) if fitting else None)
     if kind is None or len(b.graph().outputs) != 1:
         return
@@ -127,7 +131,7 @@ def loss(b: Builder, place: Place, only: str | None = None):
         return
     wiring = {"from": ["prev", *refs]} if refs else {}
     arguments = STRATEGIES[kind].arguments(d, place.shape)
-    before = ["Sigmoid"] if kind == "BCELoss" else []  # it takes probabilities
+    before = ["Sigmoid"] if kind == "BCELoss" else []
     b.spec["loss"] = Body([*before, {kind: arguments or None, **wiring}])
 
 
