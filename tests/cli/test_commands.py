@@ -191,7 +191,9 @@ def test_an_unmet_expectation_ends_with_1_and_still_prints(run, tmp_path, comman
     assert run("check", "net.yaml") == (1, "net.yaml: failed\n", MESSAGE_56)
 
 
-@pytest.mark.parametrize("options", [("--batch", "4"), ("--set", "N=4"), ("--set", "T=64"), ("--batch", "2", "--set", "T=5")])
+@pytest.mark.parametrize(
+    "options", [("--batch", "4"), ("--set", "N=4"), ("--set", "T=64"), ("--batch", "2", "--set", "T=5")]
+)
 @pytest.mark.parametrize("command", ["shapes", "params", "flops"])
 def test_sizes_make_no_difference_to_what_is_expected(run, command, options):
     """The published MACs of GPT-2 are for one sample of 1,024 tokens, whatever else is asked."""
