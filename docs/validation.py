@@ -19,6 +19,8 @@ PAPERS = json.loads((REFERENCE / "papers.json").read_text(encoding="utf-8"))["ro
 TORCHVISION = {
     row["model"]: row for row in json.loads((REFERENCE / "torchvision.json").read_text(encoding="utf-8"))["rows"]
 }
+MEASURED_AT = ROOT / "docs" / "measured.json"
+MEASURED = json.loads(MEASURED_AT.read_text(encoding="utf-8")) if MEASURED_AT.exists() else {}
 NAMES = {"alexnet_torchvision": "alexnet"}  # where torchvision's name is another
 SIZES = {"T": 1024, "S": 1024, "H": 16, "W": 16}
 #: and where a network has a shorter limit
@@ -98,7 +100,8 @@ def names() -> list[str]:
     return [*found, *(name for name in COMPARED if " at " in name)]
 
 
-def ours(name: str) -> Ours:
+def net_of(name: str):
+    """A network with a number for every size but the batch."""
     model, _, size = name.partition(" at ")
     net = load(model)
     if size:
@@ -107,7 +110,11 @@ def ours(name: str) -> Ours:
         net = load(text.replace("7, 7]", f"{int(size) // 32}, {int(size) // 32}]")).variant(variant)
     sizes = SIZES | next((shorter for name, shorter in SHORTER.items() if model.startswith(name)), {})
     given = {free: value for free, value in sizes.items() if free in net.graph.free}
-    net = net.at(**given)
+    return net.at(**given)
+
+
+def ours(name: str) -> Ours:
+    net = net_of(name)
     return Ours(net.params().totals["params"], net.flops().totals["macs"])
 
 
@@ -167,14 +174,23 @@ def rounds_to(exact: Decimal, number: Decimal, digits: int) -> bool:
 
 def table() -> str:
     """The table, in markdown."""
-    drawn = ["| network | parameters | GMACs | published | source | equal, or why not |", "|---|--:|--:|---|---|---|"]
+    drawn = [
+        "| network | parameters | GMACs | measured | published | source | equal, or why not |",
+        "|---|--:|--:|---|---|---|---|",
+    ]
     for name in names():
         found = ours(name)
         own = lines(name, found) or [Line(name, "--", "--", "nothing published to compare with")]
         for i, line in enumerate(own):
-            head = [name, f"{found.params:,}", giga(found)] if i == 0 else ["", "", ""]
+            head = [name, f"{found.params:,}", giga(found), by_torch(name, found)] if i == 0 else [""] * 4
             drawn.append(f"| {' | '.join([*head, line.published, line.source, line.verdict])} |")
     return "\n".join(drawn)
+
+
+def by_torch(name: str, found: Ours) -> str:
+    """What torch measured (`python docs/measured.py`): `equal`, or its numbers."""
+    measured = Ours(**MEASURED["networks"][name])
+    return "equal" if measured == found else f"{measured.params:,}; {giga(measured)} GMACs"
 
 
 def giga(found: Ours) -> str:

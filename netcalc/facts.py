@@ -117,11 +117,12 @@ class _Sizes:
 
 
 class _Gradients:
-    """Through which tensors a gradient flows: those made from something that trains."""
+    """Through which tensors a gradient flows: those made from something that trains, on the way to the loss."""
 
     def __init__(self, graph: Graph):
         self.graph = graph
         self.values: set[int] | None = None
+        self.lost: set[int] = set()  # layers that the loss does not depend on
 
     def of(self, node: Node) -> tuple[tuple, bool]:
         """For each input whether it needs a gradient, and whether the layer has weights that train."""
@@ -130,7 +131,36 @@ class _Gradients:
             for earlier in self.graph.nodes:
                 if _trains(earlier) or any(id(value) in self.values for value in earlier.inputs):
                     self.values.update(id(value) for value in earlier.outputs if value.dtype in FLOATS)
+            self.lost = _lost(self.graph)
+        if id(node) in self.lost:
+            return (False,) * len(node.inputs), False
         return tuple(id(v) in self.values or _trained_parameter(v) for v in node.inputs), _trains(node)
+
+
+def _lost(graph: Graph) -> set[int]:
+    """The layers (their ids) to which no gradient comes back: no real number that is made of theirs gets to the loss."""
+    ends = [v for node in graph.loss for v in node.inputs] if graph.loss else [v for _, v in graph.outputs]
+    wanted, lost = {id(value) for value in ends}, set()
+    for node in reversed(graph.nodes):
+        if any(id(value) in wanted and value.dtype in FLOATS for value in node.outputs):
+            wanted.update([id(value) for value in node.inputs])
+        else:
+            lost.add(id(node))
+    return lost
+
+
+def reached(graph: Graph):
+    """How many trainable parameters get a gradient in a step: all but those that the loss does not depend on."""
+    lost, found = _lost(graph), {}
+    for node in graph.nodes:
+        if id(node) in lost:
+            continue
+        read = [(v.node, v.label.split("`")[1].rpartition(".")[2]) for v in node.inputs if v.part == -1]
+        for owner, name in [*((node.original or node, name) for name in node.params), *read]:
+            own, key = owner.tied.get(name, (owner, name))
+            if not own.frozen:
+                found[id(own), key] = prod(own.params[key])
+    return total(found.values())
 
 
 def _trains(node: Node) -> bool:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from . import catalog, check, facts
 from .elaborate import elaborate
 from .elaborate.environment import Env, evaluate
-from .errors import Diagnostic, NetcalcError, closest
+from .errors import Diagnostic, NetcalcError, SpecError, closest
 from .graph import Graph
 from .language import files
 from .language.reader import Entry, read
@@ -104,9 +104,18 @@ class Net:
     def check(self) -> list[Diagnostic]:
         """What the spec's `expect` says and the network does not have; empty where all is well.
 
-        Nothing is checked where arguments were given another value.
+        Nothing is checked where arguments were given another value. Values for free dimensions make no difference:
+        what a spec expects is for one sample, and for the sizes that its `at` gives.
         """
-        return [] if self.changed else check.unmet(self.graph)
+        if self.changed or check.expectation(self.graph) is None:
+            return []
+        if not self.given:
+            return check.unmet(self.graph)
+        try:
+            graph = Net(self.spec, variant=self.variant_name).graph
+        except SpecError:  # it can only be read with the sizes that were given
+            return []
+        return check.unmet(graph)
 
     @property
     def changed(self) -> list[str]:
@@ -115,7 +124,8 @@ class Net:
 
     def state_dict(self) -> dict[str, tuple]:
         """The predicted state_dict: {key: shape}, in PyTorch's order. Tied weights are listed under each of their names."""
-        return {key: tuple(shape) for key, shape, *_ in self.graph.tensors()}
+        listed = self.graph.tensors()
+        return {key: tuple(shape) for key, shape, _, _, node, _ in listed if getattr(node.layer, "persistent", True)}
 
     def __repr__(self):
         return f"<Net {self.spec.name}{f' ({self.variant_name})' if self.variant_name else ''}>"

@@ -111,7 +111,9 @@ class _Run:
             self.output = _shapes(output)
             self.macs = self._total()
             if train:
-                names["loss_of"](output).backward()
+                loss = names["loss_of"](output)
+                if loss is not None and loss.requires_grad:  # not where nothing is trained
+                    loss.backward()
                 self.backward_macs = None if self.macs is None else self._total() - self.macs
 
     def _failed(self, problem: Exception, device: str):
@@ -183,7 +185,7 @@ def _checks(net, table, totals, counted: _Run, run: _Run, sizes, train: bool) ->
         Check("macs", facts.total(row.macs for row in table if row.type not in UNCOUNTED), counted.macs),
     ]
     if train:
-        checks.append(_gradients(run))
+        checks.append(_gradients(net.graph, run))
         checks += _backward(table, counted)
     return checks
 
@@ -235,11 +237,10 @@ def _checked(row, seen: Seen | None, macs: int | None, parameters, buffers, path
     return found
 
 
-def _gradients(run: _Run) -> Check:
-    """Every parameter that trains has a gradient after the backward pass, and no frozen one."""
+def _gradients(graph, run: _Run) -> Check:
+    """Every parameter that trains, and that the loss depends on, has a gradient after the backward pass; no other."""
     with_gradient = sum(p.numel() for p in run.model.parameters() if p.grad is not None)
-    reached = sum(p.numel() for p in run.model.parameters() if p.requires_grad)
-    return Check("gradients", reached, with_gradient)
+    return Check("gradients", facts.reached(graph), with_gradient)
 
 
 def _backward(table, counted: _Run) -> list[Check]:

@@ -58,11 +58,7 @@ def _check_inplace(graph: Graph, uses):
         if not node.layer.inplace or not node.inputs:
             continue
         value = node.inputs[0]
-        later = [
-            n
-            for n in _sharing(value, uses)
-            if n is not node and order.get(id(n), len(order)) > index and not _through(n, node)
-        ]
+        later = [n for n in _sharing(value, uses, node) if order.get(id(n), len(order)) > index]
         if later:
             by = later[0]
             who = (
@@ -82,19 +78,16 @@ def _verb(node: Node) -> str:
     return {"Add": "add", "Concat": "join"}.get(node.type, "read")
 
 
-def _sharing(value: Value, uses):
-    """Everyone who reads a tensor or a view of it."""
+def _sharing(value: Value, uses, inplace: Node):
+    """Everyone but the in-place layer who reads a tensor or a view of it, not by way of that layer."""
     todo = [value]
     while todo:
         for node in uses.get(id(todo.pop()), ()):
+            if node is inplace:
+                continue
             yield node
             if node.layer.views:
                 todo += node.outputs
-
-
-def _through(node: Node, inplace: Node) -> bool:
-    """Whether a reader gets the tensor only from the in-place layer itself."""
-    return any(value.node is inplace for value in node.inputs)
 
 
 # -- warnings about the graph

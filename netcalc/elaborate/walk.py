@@ -20,7 +20,7 @@ MAX_NODES, MAX_STEPS, MAX_DEPTH, MAX_PATH = 12_000, 20_000, 64, 500
 
 #: codes whose messages say in which layer the error is
 LAYER_CODES = frozenset(
-    (*("E216", "E228", "E230", "E231", "E233", "E234", "E235", "E308", "E313", "E400", "E402", "E403", "E404", "E405", "E406"),
+    (*("E216", "E228", "E230", "E231", "E233", "E234", "E235", "E308", "E313", "E400", "E402", "E404", "E405", "E406"),
      *("E410", "E411", "E412", "E413", "E414", "E415", "E416", "E417", "E418", "E419", "E501"))
 )  # fmt: skip
 _CONTAINERS = {

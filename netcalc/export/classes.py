@@ -11,6 +11,7 @@ from ..errors import NetcalcError
 from ..graph import Node, Scope
 from ..language.names import CONTAINERS, is_type
 from ..layers.kinds import Word
+from ..layers.source import Init
 from . import helpers, naming
 from .code import MAGIC, Code, number, python, string, tidy
 from .flow import NotParametric, by_line
@@ -109,7 +110,7 @@ class Elements:
         parts = self.parts(item, entries)
         if parts is not None and not any(part.condition for part in parts):
             return sequential(parts)
-        return self.wired(item, entries)
+        return None if member.kind == "copies" else self.wired(item, entries)
 
     # -- layers
 
@@ -214,6 +215,7 @@ class Elements:
         if (
             entry.kind != "text"
             or _is_nothing(current[0])
+            or isinstance(current[0], Init)
             or (isinstance(current[0], (Word, str)) and not entries[0].frame.env.has(entry.value))
         ):
             return self._literal(current)

@@ -65,17 +65,25 @@ def input_source(graph: Graph, value: Value, rename) -> str:
 
 def loss_source(graph: Graph) -> list[str]:
     """The statements of the loss, from `output` to `return`."""
-    outputs = {id(value): _output(graph, k, name) for k, (name, value) in enumerate(graph.outputs)}
+    outputs = [_output(graph, k, name) for k, (name, _) in enumerate(graph.outputs)]
     if not graph.loss:
-        return _mean(graph, list(outputs.values()))
+        return _mean(graph, outputs)
     lines: list[str] = []
-    names = dict(outputs)
+    names = {id(value): text for (_, value), text in zip(graph.outputs, outputs, strict=True)}
     for node in graph.loss:
-        variables = [names[id(value)] for value in node.inputs]
+        variables = [_read(names, value, node) for value in node.inputs]
         expression = _loss_expression(node, variables)
         names.update((id(value), "output") for value in node.outputs)
         lines.append(f"return {expression}" if node is graph.loss[-1] else f"output = {expression}")
     return lines
+
+
+def _read(names: dict, value: Value, node: Node) -> str:
+    """What the loss calls a tensor: it gets the outputs only."""
+    if id(value) not in names:
+        raise NetcalcError(f"error: export cannot write the loss: {node.type} reads {value}, which is not an output\n"
+                           "  help: name it in `outputs`, or read an output")  # fmt: skip
+    return names[id(value)]
 
 
 def _mean(graph: Graph, texts: list[str]) -> list[str]:

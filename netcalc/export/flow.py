@@ -59,6 +59,11 @@ def everything(member) -> Iterator:
             todo += reversed(member.members)
 
 
+def is_empty(member) -> bool:
+    """Whether a member is a group in which nothing is left."""
+    return isinstance(member, Scope) and member.kind != "block" and all(map(is_empty, member.members))
+
+
 def block_of(scope: Scope) -> Scope:
     """The block, or the model, in whose body a group stands."""
     while scope.kind != "block" and scope.outer is not None:

@@ -9,7 +9,7 @@ from ..language.names import is_name
 from . import copies, naming, steps, wiring
 from .classes import Entry, checked, sequential
 from .code import MAGIC, spaced_slices, string
-from .flow import EXPRESSIONS, Flow, NotParametric, has_module, inputs, outputs
+from .flow import EXPRESSIONS, Flow, NotParametric, has_module, inputs, is_empty, outputs
 from .freezing import frozen_paths
 from .lines import Line, call, first, has_state, kind_of, members, read_after, segment_of
 from .symbols import unified
@@ -67,6 +67,8 @@ class Forward:
 
     def one(self, line: Line, later: frozenset):
         member, item = line.member, line.item
+        if all(is_empty(e.member) for e in line.entries):
+            return
         if (
             not isinstance(member, Node)
             and member.kind == "copies"
@@ -312,7 +314,10 @@ class Forward:
         again = name in self.attributes and not self.alternatives(item)  # in copies of wiring without a name
         if (numbered or again) and not has_state(member):
             name = self.invented(name if again else kind_of(member))
-            self.plan.generated[member.path.rpartition(".")[2]] = f"self.{name}"
+            if again:
+                self.plan.renamed.update((id(e.member), name) for e in line.entries)
+            else:
+                self.plan.generated[member.path.rpartition(".")[2]] = f"self.{name}"
             numbered = False
         naming.refuse(name)
         self.attributes.add(name)
@@ -411,7 +416,7 @@ class Forward:
         here = {e.at for e in line.entries}
         if before is not None and before.isidentifier() and self.may_be(before) and not self.tensors.busy(before, here):
             return before
-        variable = self.tensors.target(line.name)
+        variable = self.tensors.target(line.name, avoid=() if before is None else variables)
         if before is not None:
             self.copied(variable, before)
             self.tensors.put(variable, line.absent)

@@ -76,17 +76,18 @@ class Emitter:
 
     def module_paths(self) -> dict[int, str]:
         """Where each layer is in the module: its state_dict path, but for unnamed ones, whose number became a name."""
-        paths: dict[str, str] = {}
+        paths: dict = {}
         self._find_paths(self.graph.root, self.written.plans[self.graph.spec.name], "", "", paths)
-        return {id(node): paths[node.path] for node in self.graph.nodes}
+        return {id(node): paths.get(id(node)) or paths[node.path] for node in self.graph.nodes}
 
     def _find_paths(self, scope: Scope, plan: Plan, base: str, module: str, found: dict):
-        """base, module: the path of the class `plan` in the graph and in the source."""
+        """base, module: the path of the class `plan` in the graph and in the source. found: by path, or by the layer's id."""
         for member in scope.members:
             path = member.path[len(base) + 1 :] if base else member.path
-            attribute = plan.generated.get(path, path).removeprefix("self.")
+            renamed = plan.renamed.get(self.twins.counterpart(member))
+            attribute = renamed or plan.generated.get(path, path).removeprefix("self.")
             here = f"{module}.{attribute}" if module else attribute
-            found.setdefault(member.path, here)
+            found.setdefault(id(member) if renamed else member.path, here)
             if isinstance(member, Scope) and not is_again(member):
                 inner = self.plan(member) if member.kind == "block" else self.group_of(member)
                 if inner is None:

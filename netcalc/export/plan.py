@@ -29,6 +29,7 @@ class Plan:
         self.parameters: list[tuple] = []
         self.stored: dict[str, str] = {}  # arguments that forward needs -> their attribute
         self.generated: dict[str, str] = {}  # numbers of unnamed modules -> their attribute
+        self.renamed: dict[int, str] = {}  # layers whose name another has -> their attribute
         self.free_sizes: tuple = self._free()
         self.slots: list = []  # of a group: what its forward takes
         self.outlets: list = []  # of a group: what it gives beside its own outputs

@@ -60,6 +60,12 @@ def _tuple(shape) -> str:
     return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
 
 
+def _factor(size) -> str:
+    """A size as part of a product, where it may be an expression in source."""
+    text = str(size)
+    return text if re.fullmatch(r"[\w.]+", text) else f"({text})"
+
+
 def _made(function: str):
     return lambda values, shape, dtype: f"torch.{function}({_sizes(shape)}, dtype=torch.{dtype})"
 
@@ -82,7 +88,8 @@ def _uniform(values, shape, dtype):
 def _arange(values, shape, dtype):
     """Counts through the whole tensor. arange makes int64 by itself, so float32 must be said."""
     kind = {"int64": "", "float32": ".float()"}.get(dtype, f".to(torch.{dtype})")
-    text = f"torch.arange({prod(shape)}){kind}"
+    total = prod(shape) if all(type(size) is int for size in shape) else " * ".join(map(_factor, shape))
+    text = f"torch.arange({total}){kind}"
     return text if len(shape) == 1 else f"{text}.reshape({_sizes(shape)})"
 
 
@@ -94,7 +101,7 @@ def _causal_mask(values, shape, dtype):
 def _sinusoidal(values, shape, dtype):
     """sin and cos of position / 10000^(2i/d) in turn (Vaswani et al., 2017, section 3.5)."""
     length, width = shape[-2:]
-    angle = f"torch.arange({length})[:, None] / 10000 ** (torch.arange(0, {width}, 2) / {width})"
+    angle = f"torch.arange({length})[:, None] / 10000 ** (torch.arange(0, {width}, 2) / {_factor(width)})"
     kind = "" if dtype == "float32" else f".to(torch.{dtype})"
     shaped = "" if len(shape) == 2 else f".reshape({_sizes(shape)})"
     return f"torch.stack([f({angle}) for f in (torch.sin, torch.cos)], dim=-1).flatten(1){shaped}{kind}"

@@ -191,6 +191,16 @@ def test_an_unmet_expectation_ends_with_1_and_still_prints(run, tmp_path, comman
     assert run("check", "net.yaml") == (1, "net.yaml: failed\n", MESSAGE_56)
 
 
+@pytest.mark.parametrize(
+    "options", [("--batch", "4"), ("--set", "N=4"), ("--set", "T=64"), ("--batch", "2", "--set", "T=5")]
+)
+@pytest.mark.parametrize("command", ["shapes", "params", "flops"])
+def test_sizes_make_no_difference_to_what_is_expected(run, command, options):
+    """The published MACs of GPT-2 are for one sample of 1,024 tokens, whatever else is asked."""
+    answer = run(command, "gpt2", "--depth", "1", *options)
+    assert (answer.code, answer.err) == (0, "")
+
+
 def test_expect_without_biases_gets_the_hint(run, tmp_path):
     """The difference of 12 is the 8 and 4 biases."""
     (tmp_path / "net.yaml").write_text("netcalc: 1\ninput: [N, 3, 8, 8]\nlayers:\n  - Conv2d: {out_channels: 8, kernel_size: 3}\n"

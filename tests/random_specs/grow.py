@@ -5,10 +5,11 @@ from __future__ import annotations
 from netcalc.layers import REGISTRY
 
 from .builder import Builder, Place
+from .masks import COMPARISONS, LOGICAL, PARTNERED, partnered
 from .strategies import LOSSES, SOURCES, STRATEGIES, same
 from .text import Body
 
-OPERATORS = ("Add", "Sub", "Mul", "Div", "Maximum", "Minimum")
+OPERATORS = ("Add", "Sub", "Mul", "Div", "Maximum", "Minimum", *COMPARISONS, *LOGICAL)
 FAMILIES = {
     "weights": [
         n
@@ -35,6 +36,8 @@ FAMILIES = {
     ],
     "several": [*OPERATORS, "MatMul", "Concat", "Stack", "CosineSimilarity", "ScaledDotProductAttention"],
     "reductions": ["Sum", "Mean", "Prod", "Max", "Min", "Argmax", "Cumsum", "Normalize"],
+    "masks": [*COMPARISONS, *LOGICAL, "LogicalNot", "Where", "MaskedFill", "CausalMask", "To"],
+    "look-ups": ["TopK", "Argsort", "Gather", "IndexSelect", "RelativePositionBuckets", "SinusoidalEmbedding"],
     "sizes": [
         n
         for n in STRATEGIES
@@ -54,18 +57,23 @@ def layer(b: Builder, place: Place, keeps: bool = False, only: str | None = None
     if kind in SOURCES:
         return source(b, place, kind)
     d, chosen = b.at(place), STRATEGIES[kind]
+    arguments = chosen.arguments(d, place.shape)
+    if kind in PARTNERED:
+        return partnered(b, place, kind, arguments)
     others = chosen.others(d, place.shape) if chosen.others else []
     if others is None:
         return False
-    arguments = chosen.arguments(d, place.shape)
+    if kind in ("Embedding", "EmbeddingBag"):
+        b.add(place, {"Clamp": {"min": 0, "max": 19}})  # whatever the numbers were
+    if kind == "TopK":
+        return several_parts(b, place, {kind: arguments})
+    if kind == "Einsum" and "," in arguments["equation"]:
+        return b.add(place, {**b.named(place, {kind: arguments}), "from": ["prev", "prev"]})
     if kind in OPERATORS:
         return b.add(place, operator(b, place, kind, others))
     item = b.named(place, written(b, kind, arguments))
     if others:
-        if kind == "MatMul" and d.flag():
-            item = b.named(place, {kind: ["prev", *others]})
-        else:
-            item["from"] = ["prev", *others]
+        item["from"] = ["prev", *others]
     return b.add(place, item)
 
 
@@ -85,9 +93,17 @@ def written(b: Builder, kind: str, arguments: dict):
     return {kind: arguments or None}
 
 
+def several_parts(b: Builder, place: Place, made: dict) -> bool:
+    """A layer with parts, one of which comes next."""
+    name = b.name(place)
+    return b.add(place, {name: made}, f"{name}.{b.d.choice(('values', 'indices'))}")
+
+
 def operator(b: Builder, place: Place, kind: str, others: list) -> dict:
     """An operator with tensors, numbers or both, in one of the ways to write it."""
     d = b.d
+    if kind in LOGICAL:
+        return b.named(place, {kind: ["prev", *others]})
     number = d.choice((2, 0.5, 3))
     ways = [["prev", number], ["prev", *others], [*others, "prev"], others[0], number]
     if kind in ("Add", "Mul"):

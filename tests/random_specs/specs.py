@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from .blocks import ACTIVATIONS
 from .builder import ARGUMENTS, Builder, Place
-from .grow import fill
+from .grow import fill, layer
 from .strategies import FLOAT, LOSSES, STRATEGIES
 from .text import Body
 
@@ -30,8 +30,8 @@ def _inputs(b: Builder, kind: str) -> dict:
     return {"x": shapes[kind]}
 
 
-def spec(draw, kind: str, most: int = 5) -> Builder:
-    """A random spec that starts from an input of a kind."""
+def started(draw, kind: str) -> tuple[Builder, Place]:
+    """A spec with arguments and an input of a kind, and no layers yet but what a second input needs."""
     b = Builder(draw)
     d = b.d
     declared = _inputs(b, kind)
@@ -51,12 +51,52 @@ def spec(draw, kind: str, most: int = 5) -> Builder:
     assert not problem, problem
     if reads:
         b.add(place, {"Identity": None, "from": reads})
+    return b, place
+
+
+def spec(draw, kind: str, most: int = 5) -> Builder:
+    """A random spec that starts from an input of a kind."""
+    b, place = started(draw, kind)
+    d = b.d
     if kind == "tokens":
         arguments = STRATEGIES["Embedding"].arguments(b.at(place), place.shape)
         b.add(place, b.named(place, {"Embedding": arguments}))
     fill(b, place, d.int(2, most))
+    if not place.items:
+        b.add(place, "Identity")
     finish(b, place)
     return b
+
+
+def spec_with(draw, only: str) -> Builder:
+    """A random spec with a layer, or loss, of one type. A few are without: where nothing suits it after all."""
+    for kind in draw(st.permutations(KINDS)):
+        b, place = started(draw, kind)
+        if _prepared(b, place, only):
+            break
+    if only in LOSSES:
+        b.add(place, "Identity")
+        loss(b, place, only)
+        return b
+    layer(b, place, only=only)
+    fill(b, place, b.d.int(0 if place.items else 1, 2))
+    if not place.items:
+        b.add(place, "Identity")
+    finish(b, place)
+    return b
+
+
+def _prepared(b: Builder, place: Place, only: str) -> bool:
+    """Make the input one that a layer is for; says whether it is."""
+    fits, shape, dtype = STRATEGIES[only].fits, place.shape, place.value.dtype
+    if fits(shape, dtype):
+        return True
+    ways = [
+        ({"Greater": 0}, shape, "bool"),
+        ({"To": "float32"}, shape, "float32"),
+        ({"Select": {"dim": 1, "index": 0}}, (*shape[:1], *shape[2:]), dtype),
+    ]
+    return any(fits(after, kind) and b.add(place, item) for item, after, kind in ways)
 
 
 def finish(b: Builder, place: Place):
@@ -75,17 +115,24 @@ def finish(b: Builder, place: Place):
 def loss(b: Builder, place: Place, only: str | None = None):
     """A loss of one input, after what makes it one number."""
     d = b.at(place)
-    fitting = [n for n in LOSSES if STRATEGIES[n].fits(place.shape, place.value.dtype) and STRATEGIES[n].others is None]
+    fitting = [
+        n
+        for n in LOSSES
+        if STRATEGIES[n].fits(place.shape, place.value.dtype) and STRATEGIES[n].others is None and n != "BCELoss"
+    ]  # BCELoss takes probabilities, and the logarithm of a negative number is none
     kind = only or (d.choice(fitting) if fitting else None)
     if kind is None or len(b.graph().outputs) != 1:
         return
     others = STRATEGIES[kind].others
     refs = others(d, place.shape) if others else []
+    if refs:
+        refs = ["prev"] * len(refs)  # a loss reads outputs
     if refs is None:
         return
     wiring = {"from": ["prev", *refs]} if refs else {}
     arguments = STRATEGIES[kind].arguments(d, place.shape)
-    b.spec["loss"] = Body([{kind: arguments or None, **wiring}])
+    before = ["Sigmoid"] if kind == "BCELoss" else []
+    b.spec["loss"] = Body([*before, {kind: arguments or None, **wiring}])
 
 
 KINDS = ("image", "signal", "volume", "sequence", "vector", "tokens")
@@ -95,3 +142,9 @@ KINDS = ("image", "signal", "volume", "sequence", "vector", "tokens")
 def specs(draw, *kinds: str, most: int = 5):
     """Hypothesis' strategy for random specs: a Builder with the finished text."""
     return spec(draw, kinds[draw(st.integers(0, len(kinds) - 1))] if kinds else draw(st.sampled_from(KINDS)), most)
+
+
+@st.composite
+def specs_with(draw, only: str):
+    """Hypothesis' strategy for random specs with a layer of one type."""
+    return spec_with(draw, only)

@@ -1,0 +1,113 @@
+"""Small specs that ask much of the exported code: each runs, and is what was predicted."""
+
+from __future__ import annotations
+
+import pytest
+
+import netcalc
+from netcalc.errors import NetcalcError
+
+HEAD = "netcalc: 1\nname: Net\n"
+
+SPECS = {
+    "an output that is returned twice, and one that is no real number": """
+input: [N, 4]
+layers: [{a: {Linear: 4}}, {b: {Argmax: {dim: 1}}}]
+outputs: {first: a, second: a, third: b}
+""",
+    "tensors that start as a word says": """
+input: [N, 4, 4]
+layers:
+  - a: {Buffer: {shape: [4, 4], init: causal_mask}}
+  - b: {Buffer: {shape: [4, 4], init: eye}}
+  - c: {Parameter: {shape: [4, 4], init: ones}}
+  - d: {Buffer: {shape: [4, 4], init: sinusoidal}}
+  - Add: [input, a, b, c, d]
+""",
+    "a buffer that is not in the state_dict": """
+input: [N, 12]
+layers: [{a: {Buffer: {shape: [12], init: arange, persistent: false}}}, {Add: [a, input]}]
+""",
+    "tensors of sizes that are arguments": """
+input: [N, 6, 4]
+layers: [{Block: {high: 5, wide: 3}}, {Slice: {dim: 1, end: 4}}, {Block: {high: 3, wide: 3}}]
+blocks:
+  Block:
+    args: {high, wide}
+    layers:
+      - a: {Buffer: {shape: [high + 1, wide + 1], init: arange}}
+      - b: {Buffer: {shape: [high + 1, wide + 1], init: sinusoidal}}
+      - Add: [input, a, b]
+""",
+    "a group that is empty, used again": """
+input: [N, 4]
+layers:
+  - up: [{Linear: 7, when: 1 > 2}]
+  - {Reuse: up, repeat: 2}
+  - Linear: 3
+""",
+    "copies of what has no module, in a sequence": """
+input: [N, 4]
+args: {depth: 2}
+layers:
+  - Parallel:
+      - Identity
+      - Sequential: [{Linear: 4}, {rolled: {Roll: {shifts: 1}}, repeat: depth}]
+    merge: Add
+""",
+    "a layer under a condition that reads two tensors": """
+input: [2, T, 8]
+layers: [{Block: {deep: true}}]
+blocks:
+  Block:
+    args: {deep}
+    input: [N, T, C]
+    layers:
+      - norm: Identity
+      - order: {Argsort: {dim: 1}}
+      - {Gather: {dim: 1}, from: [norm, order], when: deep}
+      - Add: [prev, norm]
+""",
+    "layers without state that share a name": """
+input: [2, 3, 6, 8]
+layers:
+  - Parallel: [Identity, {conv: InstanceNorm2d}]
+    merge: {Concat: {dim: 1}}
+    repeat: 2
+""",
+}
+
+
+@pytest.mark.parametrize("said", SPECS)
+def test_small_specs(said):
+    result = netcalc.load(HEAD + SPECS[said].lstrip()).verify("cpu")
+    assert result.ok, result.format()
+
+
+def test_parameters_that_the_loss_does_not_depend_on_get_no_gradient():
+    """6 * 4 + 4 of `aside` and 4 * 4 + 4 of `before` stay without one: 2 * 4 + 2 have it."""
+    spec = """
+input: [N, 6]
+layers:
+  - aside: {Linear: 4}
+  - before: {Linear: 4}
+  - Greater: 0
+  - To: float32
+  - head: {Linear: 2}
+"""
+    result = netcalc.load(HEAD + spec.lstrip()).verify("cpu", train=True)
+    assert result.ok, result.format()
+    assert result.totals["gradients"]["measured"] == 10
+    # of the head's gradients only those of its weights: 2 samples, 4 * 2
+    assert result.totals["backward_macs"]["measured"] == 16
+
+
+def test_a_network_that_has_nothing_to_train():
+    result = netcalc.load(f"{HEAD}input: [N, 4]\nlayers: [ReLU]\nloss: MSELoss\n").verify("cpu", train=True)
+    assert result.ok, result.format()
+
+
+def test_a_loss_that_reads_no_output_is_refused():
+    spec = "input: [N, 4]\nlayers: [{Linear: 4}]\nloss: [{Add: [prev, input]}, MSELoss]\n"
+    with pytest.raises(NetcalcError, match="reads the input `input`, which is not an output"):
+        netcalc.load(HEAD + spec).export_torch()

@@ -1,0 +1,102 @@
+"""Random specs over all layers of the language: netcalc's figures, and the module that it exports, against torch.
+
+Hypothesis builds a spec layer by layer, as a person would. The exported module then runs forward on the CPU, and backward
+where the spec has a loss; shapes, parameters, buffers, MACs, gradients and the state_dict are compared. A spec that fails
+is printed as YAML. NETCALC_RANDOM=1 searches further than the 972 specs of every run.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import warnings
+
+import pytest
+import torch
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+import netcalc
+from netcalc.layers import REGISTRY
+
+from .specs import KINDS, specs, specs_with
+from .strategies import STRATEGIES
+
+NETWORKS = 60  # for each kind of input: 360 in all
+LAYERS = 3  # for each kind of layer: 552 in all
+
+
+#: draw other specs than in every run, and make one that fails as small as can be, which takes minutes
+SEARCH = bool(os.environ.get("NETCALC_RANDOM"))
+
+
+def examples(count: int):
+    """So many specs, the same in every run: what fails then comes from a change."""
+    return settings(
+        max_examples=count,
+        derandomize=not SEARCH,
+        phases=[Phase.generate, *([Phase.shrink] if SEARCH else [])],
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def proven(builder):
+    """Verify a spec; what differs is said below its text."""
+    text = builder.text()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's, about sizes that a spec may well have
+        result = netcalc.load(text).verify("cpu", train="loss" in builder.spec)
+    assert result.ok, f"\n{text}\n{result.format()}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_random_networks(kind):
+    examples(NETWORKS)(given(specs(kind))(proven))()
+
+
+@pytest.mark.parametrize("layer", STRATEGIES)
+def test_random_networks_with_a_layer(layer):
+    """Each kind of layer, in a place that suits it."""
+    there = 0
+
+    def holds(builder):
+        nonlocal there
+        graph = netcalc.load(builder.text()).graph
+        there += any(node.type == layer for node in (*graph.nodes, *graph.loss))
+        proven(builder)
+
+    examples(LAYERS)(given(specs_with(layer))(holds))()
+    assert there, f"{layer} is in none of the specs"
+
+
+def test_every_layer_has_a_strategy():
+    assert set(STRATEGIES) == set(REGISTRY)
+
+
+def test_exported_code_of_random_networks_is_clean(tmp_path):
+    """No unused import, nothing undefined, and the formatting that ruff gives. (Layers that nothing reads stay.)"""
+
+    @examples(60)
+    @given(st.one_of(*map(specs, KINDS)))
+    def written(builder):
+        text = builder.text()
+        (tmp_path / f"model{len(list(tmp_path.iterdir()))}.py").write_text(netcalc.load(text).export_torch())
+
+    written()
+    for command in (
+        ("check", "--isolated", "--select", "F,E7,E9", "--ignore", "F841"),
+        ("format", "--isolated", "--check", "--diff"),
+    ):
+        done = subprocess.run([sys.executable, "-m", "ruff", *command, str(tmp_path)], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
