@@ -111,7 +111,8 @@ class _Run:
             self.output = _shapes(output)
             self.macs = self._total()
             if train:
-                names["loss_of"](output).backward()
+                targets = names["example_targets"](output) if "example_targets" in names else ()
+                names["loss_of"](output, *targets).backward()
                 self.backward_macs = None if self.macs is None else self._total() - self.macs
 
     def _failed(self, problem: Exception, device: str):
