@@ -111,7 +111,8 @@ class _Run:
             self.output = _shapes(output)
             self.macs = self._total()
             if train:
-                loss = names["loss_of"](output)
+                targets = names["example_targets"](output) if "example_targets" in names else ()
+                loss = names["loss_of"](output, *targets)
                 if loss is not None and loss.requires_grad:  # not where nothing is trained
                     loss.backward()
                 self.backward_macs = None if self.macs is None else self._total() - self.macs

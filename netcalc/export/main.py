@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..arith import Formula, symbol
-from . import examples, naming
+from . import examples, losses, naming
 from .code import number, tidy, wrapped
 
 
@@ -14,6 +14,7 @@ def main_lines(emitter, model) -> list[str]:
         *_inputs(graph),
         "",
         "",
+        *_targets(graph),
         *_loss(graph),
         "",
         "",
@@ -44,10 +45,27 @@ def _inputs(graph) -> list[str]:
     return [f"def example_inputs({parameters}):", '    """Random inputs of the right shapes."""', *wrapped(body, 4)]
 
 
+def _targets(graph) -> list[str]:
+    """`example_targets`, where the loss compares with a target, and what is between it and `loss_of`."""
+    lines = _indented(losses.targets_source(graph))
+    if not lines:
+        return []
+    return ["def example_targets(output):", '    """Random targets for the loss."""', *lines, "", ""]
+
+
 def _loss(graph) -> list[str]:
-    what = "The loss against random targets." if graph.loss else "The mean of what comes out: the spec has no loss."
-    lines = [line for text in examples.loss_source(graph) for line in wrapped(text, 4)]
-    return ["def loss_of(output):", f'    """{what}"""', *lines]
+    what = "The loss of an output." if graph.loss else "The mean of what comes out: the spec has no loss."
+    if losses.target_names(graph):
+        what = "The loss of an output against targets."
+    return [
+        f"def loss_of({', '.join(['output', *losses.target_names(graph)])}):",
+        f'    """{what}"""',
+        *_indented(losses.loss_source(graph)),
+    ]
+
+
+def _indented(texts: list[str]) -> list[str]:
+    return [line for text in texts for line in wrapped(text, 4)]
 
 
 _MAIN = """\
@@ -59,7 +77,7 @@ def main():
     print(f"{{sum(p.numel() for p in model.parameters()):,}} parameters")
     if arguments.train:
         optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-        loss = loss_of(model(*example_inputs()))
+{loss}
         loss.backward()
         optimizer.step()
         print(f"loss {{loss.item():.4f}}")
@@ -77,4 +95,8 @@ def _main(model, graph) -> list[str]:
         shown = '    for name, tensor in output.items():\n        print(f"{name} {list(tensor.shape)}")'
     else:
         shown = '    for number, tensor in enumerate(output):\n        print(f"output {number} {list(tensor.shape)}")'
-    return _MAIN.format(name=model.name, shown=shown).rstrip("\n").split("\n")
+    loss = "        loss = loss_of(model(*example_inputs()))"
+    if losses.target_names(graph):
+        loss = """        output = model(*example_inputs())
+        loss = loss_of(output, *example_targets(output))"""
+    return _MAIN.format(name=model.name, loss=loss, shown=shown).rstrip("\n").split("\n")

@@ -22,7 +22,7 @@ from netcalc.export import live, naming
 
 PYTHON = ["class", "none", "self", "super", "range", "len", "round", "getattr"]
 OF_TORCH = ["torch", "nn", "f", "training", "forward_", "append", "parameters"]
-OF_FILE = ["main", "loss_of", "checkpoint", "math", "make_divisible", "attention", "model"]
+OF_FILE = ["main", "loss_of", "example_targets", "checkpoint", "math", "make_divisible", "attention", "model"]
 VARIABLES = [
     "x",
     "y",
@@ -364,7 +364,7 @@ def run(text: str):
 
 
 CALLS = {"super", "range", "len", "list", "int", "round", "min", "max", "sum", "abs", "print", "enumerate", "getattr", "OrderedDict", "checkpoint", "main",
-         "example_inputs", "loss_of", "make_divisible", "model", "block"}  # fmt: skip
+         "example_inputs", "example_targets", "loss_of", "make_divisible", "model", "block"}  # fmt: skip
 IMPORTS = {"argparse", "math", "torch", "collections", "torch.nn", "torch.utils.checkpoint"}
 
 
