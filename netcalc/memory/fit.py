@@ -89,12 +89,13 @@ class _Search:
         return found is not None and found <= self.limit
 
     def first(self) -> int | None:
-        """The smallest allowed size among the first ones and the powers of two."""
-        powers = [1 << power for power in range(17)]
-        found = next((size for size in powers if size <= self.ceiling and self.allowed(size)), None)
-        if found is None or found == 1:
+        """The smallest allowed size, of 1 to 32 and what is near below the first power of two."""
+        found = next((size for size in range(1, 33) if size <= self.ceiling and self.allowed(size)), None)
+        if found is not None:
             return found
-        return next((size for size in range(max(found // 2 + 1, found - NEAR), found) if self.allowed(size)), found)
+        found = next((1 << power for power in range(6, 17) if self.allowed(1 << power)), None)
+        below = range(max(found // 2 + 1, found - NEAR), found) if found else ()
+        return next((size for size in below if self.allowed(size)), found)
 
     def bracket(self, low: int) -> tuple[int, int | None]:
         """A size that fits and a larger one that does not (or is not allowed); None where all fit up to the ceiling."""

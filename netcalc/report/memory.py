@@ -66,9 +66,9 @@ class Simulated:
 
     facts and layers go together, one of each for every executed layer. trace: two training steps, or None where only
     inference was asked for. inference: one forward pass without gradients. batch: a number, or a formula while it is
-    free. optimizer and loss are text for people ("AdamW (foreach)", "CrossEntropyLoss", "mean of the outputs").
-    unknown: names of those figures of the device that this model runs into and that are not in the numbers. notes: what
-    else the reader should know.
+    free. flops: of one step, recomputation included. optimizer and loss are text for people ("AdamW (foreach)",
+    "CrossEntropyLoss", "mean of the outputs"). unknown: names of those figures of the device that this model runs into
+    and that are not in the numbers. notes: what else the reader should know.
     """
 
     graph: Graph
@@ -85,6 +85,7 @@ class Simulated:
     amp: str | None = None
     checkpoint: str | None = None
     accumulate: int = 1
+    flops: object = 0
     unknown: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -233,6 +234,7 @@ class Memory(Result):
             "checkpoint": run.checkpoint,
             "accumulate": run.accumulate,
             "device": run.device.name,
+            "flops": exact(run.flops),
             "bytes": self.totals,
             "peak": {
                 "bytes": exact(peak.bytes),
