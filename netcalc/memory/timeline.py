@@ -9,12 +9,15 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import NamedTuple
 
-from ..arith import Formula, compare, is_array, maximum
+from ..arith import Formula, is_array, maximum
+from .envelope import undominated
 
 #: every kind of storage, in the order in which people expect to read them: what stays, then what comes and goes
 KINDS = (
     "parameters", "buffers", "inputs", "gradients", "optimizer", "saved", "output", "temporary", "workspace",
 )  # fmt: skip
+
+MANY = 64  # arrays that are kept until their maximum is taken
 
 
 class Phase(NamedTuple):
@@ -191,6 +194,9 @@ def _peak_of_any(trace, phase: Phase, start: int, level, best, at: int) -> tuple
             tops.append((position - 1, level))
         rising = change > 0
         level = level + change * trace.storages[index].bytes
+        if len(tops) > MANY and is_array(level):  # not all of them in memory at once
+            best = _highest([Peak(size, event, phase, "") for event, size in tops])
+            tops = [(best.event, best.bytes)]
     if rising:
         tops.append((phase.end - 1, level))
     return _highest([Peak(size, event, phase, "") for event, size in tops]), level
@@ -207,11 +213,7 @@ def _highest(peaks: list[Peak]) -> Peak:
 
 def _highest_formula(peaks: list[Peak]) -> Peak:
     """The maximum of formulas, with the instants that can be the highest."""
-    kept: list[Peak] = []
-    for peak in peaks:
-        if not any(_reaches(other.bytes, peak.bytes) for other in kept):
-            kept = [other for other in kept if not _reaches(peak.bytes, other.bytes)] + [peak]
-    kept = _envelope(kept)
+    kept = [peaks[index] for index in undominated([peak.bytes for peak in peaks])]
     if len(kept) == 1:
         return kept[0]
     instants = tuple((peak.event, peak.bytes) for peak in kept)
@@ -222,38 +224,6 @@ def _instants(peak: Peak) -> list[Peak]:
     return [peak._replace(bytes=size, event=event, candidates=()) for event, size in peak.candidates] or [peak]
 
 
-def _envelope(peaks: list[Peak]) -> list[Peak]:
-    """Without those that are below the others together, though below no single one. Seen where all are a + b*x in the
-    same symbol x >= 1: those of the upper hull stay."""
-    lines = [(_line(peak.bytes), peak) for peak in peaks]
-    names = {name for (name, *_), _ in lines if name != ""}
-    if None in names or len(names) > 1:
-        return peaks
-    hull: list = []
-    for (_, slope, start), peak in sorted(lines, key=lambda item: item[0][1:]):
-        while len(hull) > 1 and _hidden(hull[-2][:2], hull[-1][:2], (slope, start)):
-            hull.pop()
-        hull.append((slope, start, peak))
-    chosen = {id(peak) for *_, peak in hull}
-    return [peak for peak in peaks if id(peak) in chosen]
-
-
-def _line(size) -> tuple:
-    """(symbol, b, a) of a size a + b*x; the symbol is "" for a number, None for any other formula."""
-    if not isinstance(size, Formula):
-        return "", 0, size
-    powers = [mono for mono in size.terms if mono]
-    if len(powers) != 1 or len(powers[0]) != 1 or powers[0][0][1] != 1 or not isinstance(powers[0][0][0], str):
-        return None, 0, 0
-    return powers[0][0][0], size.terms[powers[0]], size.terms.get((), 0)
-
-
-def _hidden(low: tuple, middle: tuple, high: tuple) -> bool:
-    """Whether the middle one of three lines (slope, start), slopes ascending, is nowhere above both others."""
-    (b1, a1), (b2, a2), (b3, a3) = low, middle, high
-    return (a1 - a3) * (b2 - b1) <= (a1 - a2) * (b3 - b1)
-
-
 def _highest_each(peaks: list[Peak]) -> Peak:
     import numpy
 
@@ -262,10 +232,6 @@ def _highest_each(peaks: list[Peak]) -> Peak:
         better = peak.bytes > best
         best, event = numpy.where(better, peak.bytes, best), numpy.where(better, peak.event, event)
     return Peak(best, event, peaks[0].phase if len({peak.phase for peak in peaks}) == 1 else None, "")
-
-
-def _reaches(a, b) -> bool:
-    return compare(">=", a, b) is True
 
 
 def _maximum(values: list):

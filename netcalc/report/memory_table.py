@@ -132,7 +132,7 @@ def _largest(memory: Memory) -> list[str]:
     texts = []
     for (size, what, kind), layers in list(found.items())[:3]:
         count = f"{len(layers)} x " if len(layers) > 1 else ""
-        where = f" of {layers[0]}" if layers[0] else ""
+        where = f" of {layers[0]}" if layers[0] and layers[0] not in what else ""
         texts.append(f"{count}{mebibytes(size)} {what or kind}{where}{' ...' if len(layers) > 1 else ''}")
     return [f"Largest then: {'; '.join(texts)}"] if texts else []
 

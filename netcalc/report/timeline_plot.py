@@ -17,7 +17,6 @@ COLOURS = {
     "workspace": "#9a9a9a", "output": "#f3d27a", "saved": "#e9a23b", "temporary": "#cc4c3b",
 }  # fmt: skip
 ORDER = ("parameters", "buffers", "inputs", "workspace", "optimizer", "gradients", "output", "saved", "temporary")
-NARROWEST = 0.1  # of the width, for a phase of few events: the order is drawn, not the time
 _UNITS = (("GiB", 30), ("MiB", 20), ("KiB", 10), ("bytes", 0))
 
 
@@ -142,9 +141,9 @@ def _from(values: list, first: int, last: int) -> list:
 
 
 def _places(phases):
-    """Where on the width, 0 to 1, an event is: in proportion, but no phase narrower than `NARROWEST`."""
+    """Where on the width, 0 to 1, an event is: in proportion, but no phase narrower than its name."""
     events = sum(phase.end - phase.start for phase in phases) or 1
-    wide = [max((phase.end - phase.start) / events, NARROWEST) for phase in phases]
+    wide = [max((phase.end - phase.start) / events, 0.015 + 0.011 * len(phase.name)) for phase in phases]
     scale, starts, at = 1 / sum(wide), [], 0.0
     for width in wide:
         starts.append(at)
