@@ -16,6 +16,7 @@ from ..graph import Graph
 from ..memory.allocator import Usage, replay
 from ..memory.profiles import Figure, Profile
 from ..memory.timeline import Timeline
+from ..memory.unknown import guessed_workspaces, peak_with
 from .results import Result
 from .table import Table, exact
 
@@ -197,6 +198,15 @@ class Memory(Result):
         """What the model runs into on this device and no one can say beforehand."""
         return [self.simulated.device[name] for name in self.simulated.unknown]
 
+    @cached_property
+    def guessed_peak(self) -> int | None:
+        """The bytes of the peak if every convolution had as large a workspace as is guessed at; None where that is no
+        question."""
+        run = self.simulated
+        if "conv_workspace" not in run.unknown or not isinstance(self.peak.bytes, int):
+            return None
+        return peak_with(self.timeline, guessed_workspaces(self.facts, run.amp or run.dtype))
+
     # -- as a result
 
     def row(self, row: Row) -> dict:
@@ -249,6 +259,7 @@ class Memory(Result):
                 {"what": f.name, "low": f.low, "high": f.high, "from": f.provenance, "why": f.source}
                 for f in self.unknown
             ],
+            "guessed_peak": self.guessed_peak,
             "course": self._course(),
             "layers": self.rows,
         }

@@ -153,6 +153,11 @@ def _unknown(memory: Memory) -> list[str]:
         high = "no bound known" if figure.high is None else f"at most {mebibytes(figure.high)}"
         low = f"at least {mebibytes(figure.low)}, " if figure.low else ""
         found.append(f"Not in these numbers: {figure.name.replace('_', ' ')} ({low}{high}): {figure.source}")
+    if memory.guessed_peak is not None:
+        most = _exactly(memory.guessed_peak)
+        found.append(
+            f"If each convolution's workspace stays within the bytes of its input, output and weight (a guess): peak at most {most}"
+        )
     return found
 
 

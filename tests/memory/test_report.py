@@ -183,3 +183,10 @@ def test_the_trace_is_the_only_source():
     assert second.bytes["parameters"] == 2 * first.bytes["parameters"] == sum(
         storage.bytes for storage in step(weight=2000).storages if storage.kind == "parameters"
     )  # fmt: skip
+
+
+def test_the_guessed_peak():
+    found = two("h200", unknown=("conv_workspace",))
+    assert found.guessed_peak == found.peak.bytes == found.to_dict()["guessed_peak"], "no convolution in this net"
+    assert "If each convolution's workspace stays within" in str(found)
+    assert two("h200").guessed_peak is None and "guess" not in str(two("h200"))
