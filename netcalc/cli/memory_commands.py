@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ..errors import NetcalcError, SpecError
+from ..errors import NetcalcError
 from .options import network, report_unmet, show, table_options, write, write_bytes
 
 OPTIMIZERS = (
@@ -187,7 +187,7 @@ def _fitting(net, size: str, dimension: str | None, batch: int | None, options: 
         _progress(name, value)
         try:
             found = at(value)
-        except SpecError as problem:
+        except NetcalcError as problem:  # a size that the spec does not allow, or that nothing can run
             refused.append(problem)
             return None
         return needed(found.timeline.trace, bound.bytes, found.simulated.device.rules)

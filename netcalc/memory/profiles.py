@@ -71,10 +71,11 @@ class Profile:
 
 
 class Limit(NamedTuple):
-    """Bytes to stay within, and what they are as text."""
+    """Bytes to stay within, what they are called, and how they come about."""
 
     bytes: int
     text: str
+    note: str = ""
 
 
 def names() -> list[str]:
@@ -168,9 +169,8 @@ def limit(text: str) -> Limit:
         raise NetcalcError(
             f"error: {profile.title} is of no particular size\n  help: give one, for example --fit 24GiB, or name a GPU"
         )
-    context = profile["context"]
-    kept = (
-        f" less {context.high / (1 << 20):.0f} MiB for the CUDA context ({context.provenance})" if context.high else ""
-    )
-    memory = f"{profile.memory / (1 << 30):.2f} GiB ({profile['memory'].provenance})"
-    return Limit(profile.usable, f"{profile.title}: {memory}{kept}")
+    context, memory = profile["context"], profile["memory"]
+    note = f"{profile.title}: torch sees {profile.memory / (1 << 30):.2f} GiB ({memory.provenance}: {memory.source})"
+    if context.high:
+        note += f"; {context.high >> 20} MiB are left for the CUDA context ({context.provenance})"
+    return Limit(profile.usable, profile.name, note)

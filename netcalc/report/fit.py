@@ -82,6 +82,7 @@ class Fitting:
                 if max(fit.tried) > fit.size
                 else "The search ended there."
             )
+        found += [f"{self.limit.note}."] if self.limit.note else []
         if self.device == "cuda":
             found.append(
                 "Reserved: by PyTorch's caching allocator, replayed; it gives back unused segments before it runs out."

@@ -118,7 +118,8 @@ def test_a_gpu_as_limit_is_the_device_too(run, asked):
     for row in found["sizes"]:
         assert row["fits"] == (row["needed"] <= found["limit"]["bytes"])
     assert len(asked) < 100
-    assert "Reserved (MiB)" in run("memory", "two.yaml", "--fit", "t4").out
+    text = run("memory", "two.yaml", "--fit", "t4").out
+    assert "Reserved (MiB)" in text and "NVIDIA T4 16GB: torch sees 14.56 GiB (documented: " in text
 
 
 def test_no_batch_fits(run, asked):

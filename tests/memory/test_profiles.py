@@ -102,7 +102,12 @@ def test_limits():
     assert limit("24GiB").bytes == 24 * 2**30
     found = limit("h200")
     assert found.bytes == 139 * 2**30 - 700 * 2**20
-    assert "H200" in found.text and "assumed" in found.text and "700 MiB" in found.text
+    assert (
+        found.text == "h200"
+        and "139.00 GiB (assumed: " in found.note
+        and "700 MiB are left for the CUDA context" in found.note
+    )
+    assert limit("24GiB").note == "" and limit("NVIDIA H100").text == "h100-80gb"
     for name in ("cpu", "cuda"):
         with pytest.raises(NetcalcError, match="no particular size"):
             limit(name)
