@@ -149,28 +149,33 @@ def write(text: str, target: str | None) -> None:
     if target is None:
         click.echo(text)
         return
+    write_bytes((text + "\n").encode("utf-8"), target)
+
+
+def write_bytes(content: bytes, target: str) -> None:
+    """A file, whole or not at all."""
     from pathlib import Path
 
     path = Path(os.path.realpath(target))
     existed = path.exists()
     try:
         if existed and not path.is_file():  # /dev/null, a pipe: written to, not replaced
-            path.write_text(text + "\n", encoding="utf-8")
+            path.write_bytes(content)
         else:
-            _replace(str(path), text + "\n", path.stat().st_mode & 0o777 if existed else 0o666 & ~_umask())
+            _replace(str(path), content, path.stat().st_mode & 0o777 if existed else 0o666 & ~_umask())
     except OSError as problem:
         raise NetcalcError(f"error: cannot write {target}: {problem.strerror or problem}") from None
     complain(f"note: {'replaced' if existed and path.is_file() else 'wrote'} {target}")
 
 
-def _replace(path: str, text: str, mode: int) -> None:
+def _replace(path: str, content: bytes, mode: int) -> None:
     """Write beside the file, then take its place in one step."""
     import tempfile  # takes as long as reading a spec, and few commands write
 
     handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=f".{os.path.basename(path)}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
         os.chmod(temporary, mode)
         os.replace(temporary, path)
     except BaseException:

@@ -48,7 +48,7 @@ class Table:
 
     def _widths(self, chosen: list[int], rows: list[list[str]]) -> list[int]:
         sums = [self.sums] if self.sums else []
-        return [max(len(self.columns[i][0]), *(len(row[i]) for row in [*rows, *sums])) for i in chosen]
+        return [max([len(self.columns[i][0]), *(len(row[i]) for row in [*rows, *sums])]) for i in chosen]
 
     def _drawn(self, chosen: list[int], rows: list[list[str]]) -> str:
         widths = self._widths(chosen, rows)

@@ -1,0 +1,270 @@
+"""The `memory` command: where the bytes go, what fits, what would make it smaller, the timeline."""
+
+from __future__ import annotations
+
+import click
+
+from ..errors import NetcalcError
+from .options import network, report_unmet, show, table_options, write, write_bytes
+
+OPTIMIZERS = (
+    "none", "sgd", "sgd-momentum", "nesterov", "adam", "adamw", "amsgrad", "rmsprop", "adagrad", "adadelta", "adamax",
+    "nadam", "radam",
+)  # fmt: skip
+HALVES = ("bfloat16", "float16")
+
+
+def _option(*names, **settings):
+    return click.option(*names, **settings)
+
+
+_MEMORY = [
+    _option("--dtype", type=click.Choice(("float32", *HALVES)), help="The dtype of parameters and activations.  [default: float32]"),
+    _option("--amp", type=click.Choice(HALVES), help="Train with autocast to this dtype; parameters stay float32."),
+    _option("--optimizer", type=click.Choice(OPTIMIZERS), help="The optimizer; none for a backward pass without a step."),
+    _option("--fused", "implementation", flag_value="fused", help="The optimizer's fused kernel."),
+    _option("--foreach", "implementation", flag_value="foreach", help="The optimizer over all tensors at once (CUDA's default)."),
+    _option("--no-foreach", "implementation", flag_value="for-loop", help="The optimizer tensor by tensor (the CPU's default)."),
+    _option("--momentum", type=click.FloatRange(0), metavar="M", help="Momentum of sgd and rmsprop."),
+    _option("--weight-decay", type=click.FloatRange(0), metavar="W", help="Weight decay of the optimizer."),
+    _option("--centered", is_flag=True, help="Centered rmsprop."),
+    _option("--maximize", is_flag=True, help="The optimizer maximizes."),
+    _option("--inference", is_flag=True, help="A forward pass without gradients only."),
+    _option("--device", metavar="D", help="cpu, cuda, a GPU such as h200, or a profile.yaml.  [default: cpu]"),
+    _option("--checkpoint", multiple=True, metavar="LAYERS", help="Recompute these in backward: names with *, or `blocks`, `blocks:2` (every second)."),
+    _option("--accumulate", type=click.IntRange(1), metavar="K", help="Accumulate gradients over K micro-batches of B/K."),
+    _option("--drop-output", is_flag=True, help="The loop does not keep the output: loss = f(model(x), y)."),
+]  # fmt: skip
+_ANSWERS = [
+    _option("--fit", metavar="SIZE", help="The largest batch that fits into 24GiB, 80GB or a GPU such as h200."),
+    _option("--fit-for", metavar="DIM", help="With --fit: the largest value of another free dimension."),
+    _option("--levers", is_flag=True, help="What would make it smaller: bytes saved and extra FLOPs of each."),
+    _option("--timeline", type=click.Path(dir_okay=False), metavar="FILE", help="Write live bytes over the step: .svg, .png, .pdf, .csv or .json."),
+]  # fmt: skip
+
+
+def _all(options):
+    def decorate(function):
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+@click.command(short_help="The memory of a training step, and its peak.")
+@_all(_MEMORY)
+@_all(_ANSWERS)
+@table_options
+def memory(spec, given, variant, free, batch, depth, expand, format, target, fit, fit_for, levers, timeline, **options):
+    """The memory of one training step: where the bytes go, the peak of each phase, which layer makes it, what every
+    layer keeps for the backward pass. Simulated exactly as PyTorch runs the exported module.
+
+    \b
+        netcalc memory resnet50 --batch 64
+        netcalc memory resnet50 --batch 64 --optimizer adamw --amp bfloat16 --device h200
+        netcalc memory gpt2 --batch 8 --set T=1024 --timeline gpt2.svg
+        netcalc memory vit_b_16 --fit 24GiB --optimizer adamw
+        netcalc memory gpt2 --batch 1 --fit h200 --fit-for T
+        netcalc memory gpt2 --batch 8 --set T=1024 --levers
+        netcalc memory resnet50 --free N --format json
+    """
+    chosen = _chosen(options)
+    if timeline is not None:
+        from ..report.timeline_plot import kind_of
+
+        kind_of(timeline)
+    _conflicts(batch, free, fit, fit_for, levers, timeline, chosen)
+    net = network(spec, given, variant, free)
+    if fit is not None and not levers:
+        write(_fitting(net, fit, fit_for, batch, chosen).format(format, _width(target)), target)
+        return report_unmet(net)
+    if levers:
+        write(_levers(net, fit, batch, chosen).format(format, _width(target)), target)
+        return report_unmet(net)
+    result = _memory(net, batch, chosen)
+    if timeline is not None:
+        from ..report.timeline_plot import rendered
+
+        write_bytes(rendered(result, timeline), timeline)
+    show(result, format, depth, expand, target)
+    return report_unmet(net)
+
+
+def _chosen(options: dict) -> dict:
+    """The options that were given, as `net.memory` takes them."""
+    found = {name: value for name, value in options.items() if value not in (None, False, ())}
+    if "checkpoint" in found:
+        found["checkpoint"] = tuple(
+            name.strip() for text in found["checkpoint"] for name in text.split(",") if name.strip()
+        )
+    return found
+
+
+def _conflicts(batch, free, fit, fit_for, levers, timeline, chosen: dict) -> None:
+    def refuse(text: str, help: str):
+        raise NetcalcError(f"error: {text}\n  help: {help}")
+
+    training = {
+        "optimizer",
+        "implementation",
+        "momentum",
+        "weight_decay",
+        "centered",
+        "maximize",
+        "checkpoint",
+        "accumulate",
+    }
+    flags = {
+        "implementation": {"for-loop": "no-foreach"}.get(chosen.get("implementation"), chosen.get("implementation"))
+    }
+    both = sorted(flags.get(name, name.replace("_", "-")) for name in training & set(chosen))
+    if "inference" in chosen and both:
+        refuse(f"--inference has no training step, so --{both[0]} means nothing", "leave one of them out")
+    if "amp" in chosen and chosen.get("dtype", "float32") != "float32":
+        refuse("--amp and --dtype exclude each other", "autocast keeps the parameters in float32: leave --dtype out")
+    if fit_for and not fit:
+        refuse("--fit-for needs --fit SIZE", "for example --fit 24GiB --fit-for T")
+    if fit and not fit_for and not levers and batch is not None:
+        refuse(
+            "--fit looks for the batch, and --batch gives it",
+            "leave --batch out, or name another dimension with --fit-for",
+        )
+    if timeline and (fit or levers):
+        refuse("--timeline draws one step, --fit and --levers try many", "ask for them one after the other")
+    if levers and "inference" in chosen:
+        refuse("--levers is about training", "leave --inference out")
+    if free and (fit or levers or timeline):
+        refuse("--free leaves sizes open, and this needs numbers", "use --set")
+    amount, batches = chosen.get("accumulate", 1), batch or 1
+    if batches % amount and not (fit and batch is None):
+        refuse(f"--batch {batches} cannot be cut into {amount} equal micro-batches", "choose a divisor of the batch")
+
+
+def _memory(net, batch: int | None, options: dict):
+    """The result; a device is looked up first, so that a misspelt one is told at once."""
+    if not hasattr(net, "memory"):
+        raise NetcalcError("error: this version of netcalc has no simulation of memory yet")
+    return net.memory(**({} if batch is None else {"batch": batch}), **options)
+
+
+def _width(target):
+    from .options import screen_width
+
+    return screen_width() if target is None else None
+
+
+# -- what fits
+
+
+def _fitting(net, size: str, dimension: str | None, batch: int | None, options: dict):
+    from ..elaborate.root import batch_dimension
+    from ..memory.fit import largest, needed
+    from ..memory.profiles import limit
+    from ..report.fit import Fitting
+
+    bound = limit(size)
+    if not size[:1].isdigit() and "device" not in options:
+        options = {**options, "device": size}
+    batched = batch_dimension(net.spec, {})
+    name = dimension or batched
+    _is_free(net, name)
+    known: dict = {}
+    refused: list = []
+
+    def at(value: int):
+        if value not in known:
+            known[value] = (
+                _memory(net, value, options) if name == batched else _memory(net.at(**{name: value}), batch, options)
+            )
+        return known[value]
+
+    parts = options.get("accumulate", 1) if name == batched else 1
+
+    def predict(value: int) -> int | None:
+        if value % parts:  # micro-batches are equal
+            return None
+        _progress(name, value)
+        try:
+            found = at(value)
+        except NetcalcError as problem:  # a size that the spec does not allow, or that nothing can run
+            refused.append(problem)
+            return None
+        return needed(found.timeline.trace, bound.bytes, found.simulated.device.rules)
+
+    fit = largest(predict, bound.bytes)
+    _progress(None, None)
+    if fit.smallest is None and refused:
+        raise refused[0]
+    rules = at(fit.size or fit.smallest).simulated.device.rules if fit.smallest else "cpu"
+    return Fitting(fit, bound, "batch" if name == batched else name, _named(net), rules, at)
+
+
+def _is_free(net, name: str | None) -> None:
+    """Refuse a dimension that is not there, or has a value already."""
+    if name is None:
+        raise NetcalcError("error: --fit: the inputs of this spec have no common free dimension in first place\n"
+                           "  help: name the dimension with --fit-for")  # fmt: skip
+    if name in net.given:
+        raise NetcalcError(f"error: --fit looks for {name}, and --set gives it a value\n  help: leave --set {name} out")
+    allowed = [*net.graph.free, *net.spec.args]
+    if name not in allowed:
+        from ..errors import closest
+
+        near = closest(name, allowed)
+        known = ", ".join(net.graph.free) or "none"
+        raise NetcalcError(f"error: --fit-for: `{name}` is no free dimension of this spec\n"
+                           f"  help: {f'did you mean `{near}`? ' if near else ''}free are {known}")  # fmt: skip
+
+
+def _named(net) -> str:
+    graph = net.graph
+    return graph.spec.name + (f" ({graph.variant})" if graph.variant else "")
+
+
+def _progress(name: str | None, value: int | None) -> None:
+    """Which size is being tried, on a terminal; gone when the answer comes."""
+    import sys
+
+    if sys.stderr.isatty():
+        click.echo("\r\033[K" + (f"trying {name} = {value:,} " if name else ""), err=True, nl=False)
+
+
+# -- what would make it smaller
+
+
+def _levers(net, size: str | None, batch: int | None, options: dict):
+    from ..memory.levers import Cost, levers, measure
+    from ..memory.profiles import limit
+    from ..report.levers import Levers
+
+    bound = limit(size) if size else None
+    if size and not size[:1].isdigit() and "device" not in options:
+        options = {**options, "device": size}
+
+    def cost(changes: dict) -> Cost | None:
+        merged = {**options, **changes}
+        if "amp" in changes:
+            merged.pop("dtype", None)
+        if "dtype" in changes:
+            merged.pop("amp", None)
+        if changes.get("optimizer") == "sgd":
+            merged = {
+                name: value
+                for name, value in merged.items()
+                if name not in ("implementation", "momentum", "weight_decay", "centered")
+            }
+        try:
+            found = _memory(net, batch, merged)
+        except NetcalcError:
+            if not changes:
+                raise
+            return None
+        needed = found.peak.bytes if found.allocated is None else found.allocated.reserved
+        return Cost(needed, found.simulated.flops)
+
+    base = cost({})
+    if not isinstance(base.bytes, int):
+        raise NetcalcError("error: --levers needs numbers\n  help: give the free sizes a value with --batch and --set")
+    table = measure(cost, levers(batch or 1), bound.bytes if bound else None)
+    return Levers(table, _named(net), (bound.bytes, bound.text) if bound else None)

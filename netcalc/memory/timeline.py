@@ -1,0 +1,238 @@
+"""Live bytes over the events of a trace: their peaks, when and where those are, and what is alive then.
+
+A trace is a list of storages and the order in which they are allocated and freed. Bytes are ints, formulas or arrays
+(a number for each design): plain cumulation and `arith.maximum` serve them all.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import NamedTuple
+
+from ..arith import Formula, is_array, maximum
+from .envelope import undominated
+
+#: every kind of storage, in the order in which people expect to read them: what stays, then what comes and goes
+KINDS = (
+    "parameters", "buffers", "inputs", "gradients", "optimizer", "saved", "output", "temporary", "workspace",
+)  # fmt: skip
+
+MANY = 64  # arrays that are kept until their maximum is taken
+
+
+class Phase(NamedTuple):
+    """A stretch of the events, `start` to `end` (excluded): setup, forward, loss, backward or optimizer of one step."""
+
+    name: str
+    step: int
+    start: int
+    end: int
+
+
+class Peak(NamedTuple):
+    """The most bytes alive at once in a stretch of the events.
+
+    event: the event after which so many are alive (an array of them for arrays), -1 before the first one. candidates:
+    for formulas, (event, bytes) of each instant that is the peak for some sizes; else empty.
+    """
+
+    bytes: object
+    event: object
+    phase: Phase | None
+    layer: str
+    candidates: tuple = ()
+
+
+class Timeline:
+    """A trace with its events summed up."""
+
+    def __init__(self, trace):
+        self.trace = trace
+        self.phases = phases(trace)
+        self._layer_starts = [position for position, _ in trace.layers]
+        self._peaks = self._scan()
+
+    # -- peaks
+
+    def peak(self, phase: str | None = None, step: int | None = None) -> Peak | None:
+        """The peak of a phase, a step, or of everything; of several stretches the first that reaches it. None where
+        there is no such phase."""
+        found = [
+            peak for peak in self._peaks if phase in (None, peak.phase.name) and step in (None, peak.phase.step)
+        ]  # fmt: skip
+        return self._placed(_highest(found)) if found else None
+
+    @property
+    def steps(self) -> list[int]:
+        """The numbers of the steps in the trace; setup belongs to none."""
+        return sorted({phase.step for phase in self.phases if phase.name != "setup"})
+
+    def _scan(self) -> list[Peak]:
+        """The peak of each phase. What is alive when a phase begins counts for it too."""
+        found, level = [], 0
+        for phase in self.phases:
+            peak, level = _peak_within(self.trace, phase, level)
+            found.append(peak)
+        return found
+
+    def _placed(self, peak: Peak) -> Peak:
+        """With the layer at work, where there is one instant to speak of."""
+        if is_array(peak.event) or peak.phase is None:
+            return peak
+        return peak._replace(layer=self.layer(max(peak.event, peak.phase.start)))
+
+    # -- an instant
+
+    def layer(self, event: int) -> str:
+        """The path of the layer at work at an event, empty outside of any."""
+        at = bisect_right(self._layer_starts, event) - 1
+        return self.trace.layers[at][1] if at >= 0 else ""
+
+    def phase(self, event: int) -> Phase | None:
+        return next((phase for phase in self.phases if phase.start <= event < phase.end), None)
+
+    def alive(self, event: int) -> list:
+        """The storages that are alive after an event, in the order of their allocation."""
+        living: dict[int, None] = {}
+        for index, change in self.trace.events[: event + 1]:
+            if change > 0:
+                living[index] = None
+            else:
+                living.pop(index, None)
+        return [self.trace.storages[index] for index in living]
+
+    def live(self, event: int) -> dict:
+        """Bytes alive after an event, by kind: those kinds that have any."""
+        return by_kind(self.alive(event))
+
+    def largest(self, event: int, count: int = 5) -> list:
+        """The largest storages alive after an event, the largest first; sizes must be numbers."""
+        return sorted(self.alive(event), key=lambda storage: -storage.bytes)[:count]
+
+    def most(self) -> dict:
+        """The most bytes that each kind has at any time; kinds that never have any are left out."""
+        storages, levels, found = self.trace.storages, {}, {}
+        for index, change in self.trace.events:
+            storage = storages[index]
+            level = levels.get(storage.kind, 0) + change * storage.bytes
+            levels[storage.kind] = level
+            if change > 0:
+                found.setdefault(storage.kind, []).append(level)
+        return _ordered({kind: _maximum(values) for kind, values in found.items()})
+
+    # -- the whole course
+
+    def levels(self) -> list:
+        """Bytes alive after each event."""
+        storages, level, found = self.trace.storages, 0, []
+        for index, change in self.trace.events:
+            level = level + change * storages[index].bytes
+            found.append(level)
+        return found
+
+    def stacked(self) -> dict[str, list]:
+        """Bytes alive after each event, by kind; the kinds add up to `levels`."""
+        storages = self.trace.storages
+        used = {storages[index].kind for index, _ in self.trace.events}
+        now = {kind: 0 for kind in [*KINDS, *sorted(used - {*KINDS})] if kind in used}
+        found: dict[str, list] = {kind: [] for kind in now}
+        for index, change in self.trace.events:
+            storage = storages[index]
+            now[storage.kind] = now[storage.kind] + change * storage.bytes
+            for kind, level in now.items():
+                found[kind].append(level)
+        return found
+
+
+def phases(trace) -> list[Phase]:
+    """The phases of a trace in order. Events before the first mark, if any, are setup."""
+    end = len(trace.events)
+    marks = list(trace.marks)
+    if not marks or marks[0][0] > 0:
+        marks.insert(0, (0, "setup", 0))
+    ends = [position for position, *_ in marks[1:]] + [end]
+    return [Phase(name, step, start, until) for (start, name, step), until in zip(marks, ends, strict=True)]
+
+
+def by_kind(storages) -> dict:
+    """The bytes of storages by kind."""
+    found: dict = {}
+    for storage in storages:
+        found[storage.kind] = found.get(storage.kind, 0) + storage.bytes
+    return _ordered({kind: size for kind, size in found.items() if isinstance(size, Formula) or is_array(size) or size})
+
+
+def _ordered(kinds: dict) -> dict:
+    order = {kind: place for place, kind in enumerate(KINDS)}
+    return dict(sorted(kinds.items(), key=lambda item: order.get(item[0], len(order))))
+
+
+def _peak_within(trace, phase: Phase, level) -> tuple[Peak, object]:
+    """The peak of a phase that begins with `level` bytes alive, and the bytes alive at its end."""
+    events, storages = trace.events, trace.storages
+    best, at = level, phase.start - 1
+    for position in range(phase.start, phase.end):
+        index, change = events[position]
+        size = storages[index].bytes
+        if type(size) is not int or type(level) is not int:
+            return _peak_of_any(trace, phase, position, level, best, at)
+        level += change * size
+        if level > best:
+            best, at = level, position
+    if type(best) is int:
+        return Peak(best, at, phase, ""), level
+    return _peak_of_any(trace, phase, phase.end, level, best, at)
+
+
+def _peak_of_any(trace, phase: Phase, start: int, level, best, at: int) -> tuple[Peak, object]:
+    """The rest of a phase from position `start` on, where sizes may be formulas or arrays."""
+    tops = [(at, best)]  # instants that an allocation leads up to and a free comes after
+    rising = False
+    for position in range(start, phase.end):
+        index, change = trace.events[position]
+        if rising and change < 0:
+            tops.append((position - 1, level))
+        rising = change > 0
+        level = level + change * trace.storages[index].bytes
+        if len(tops) > MANY and is_array(level):  # not all of them in memory at once
+            best = _highest([Peak(size, event, phase, "") for event, size in tops])
+            tops = [(best.event, best.bytes)]
+    if rising:
+        tops.append((phase.end - 1, level))
+    return _highest([Peak(size, event, phase, "") for event, size in tops]), level
+
+
+def _highest(peaks: list[Peak]) -> Peak:
+    """The highest of several, the first of equal ones; for arrays one for each design, for formulas all that may be."""
+    if any(is_array(peak.bytes) for peak in peaks):
+        return _highest_each(peaks)
+    if not any(isinstance(peak.bytes, Formula) for peak in peaks):
+        return max(peaks, key=lambda peak: peak.bytes)
+    return _highest_formula([one for peak in peaks for one in _instants(peak)])
+
+
+def _highest_formula(peaks: list[Peak]) -> Peak:
+    """The maximum of formulas, with the instants that can be the highest."""
+    kept = [peaks[index] for index in undominated([peak.bytes for peak in peaks])]
+    if len(kept) == 1:
+        return kept[0]
+    instants = tuple((peak.event, peak.bytes) for peak in kept)
+    return kept[0]._replace(bytes=_maximum([peak.bytes for peak in kept]), candidates=instants)
+
+
+def _instants(peak: Peak) -> list[Peak]:
+    return [peak._replace(bytes=size, event=event, candidates=()) for event, size in peak.candidates] or [peak]
+
+
+def _highest_each(peaks: list[Peak]) -> Peak:
+    import numpy
+
+    best, event = peaks[0].bytes, peaks[0].event
+    for peak in peaks[1:]:
+        better = peak.bytes > best
+        best, event = numpy.where(better, peak.bytes, best), numpy.where(better, peak.event, event)
+    return Peak(best, event, peaks[0].phase if len({peak.phase for peak in peaks}) == 1 else None, "")
+
+
+def _maximum(values: list):
+    return max(values) if all(type(value) is int for value in values) else maximum(*values)
