@@ -76,6 +76,12 @@ class Net:
         sizes = {graph.batch: batch} if graph.batch in graph.free else {}
         return Flops(graph, facts.rows(graph, sizes), sizes)
 
+    def explain(self, layer: str | None = None):
+        """How the numbers of a layer come about, by its state_dict path; without one, where those of the network are."""
+        from .report import explain
+
+        return explain.network(self.graph) if layer is None else explain.layer(self.graph, layer)
+
     def exported(self):
         """The exported source with the place of every layer in it: an `export.Export`."""
         from .export import export

@@ -20,6 +20,8 @@ Without SPEC, spec.yaml in the current folder is read.
     netcalc params alexnet                  parameters of every layer
     netcalc shapes resnet50                 output shapes
     netcalc flops vgg16 --batch 8           MACs and FLOPs, forward and backward
+    netcalc explain alexnet conv1           how a layer's numbers come about
+    netcalc formula gpt2 params --free n_layer,n_embd   a closed form
     netcalc params spec.yaml --set width=2  the same network, wider
     netcalc check spec.yaml                 against its published numbers
     netcalc export resnet50 -o resnet50.py  the network as a PyTorch module
@@ -37,7 +39,10 @@ class _ReaderGone(Exception):
 class _Commands(click.Group):
     """The commands in the order of their usefulness, each loaded when it is used."""
 
-    names = ("shapes", "params", "flops", "check", "export", "verify", "models", "layers", "schema", "completion")
+    names = (
+        "shapes", "params", "flops", "explain", "check", "export", "verify", "models", "layers",
+        "schema", "completion",
+    )  # fmt: skip
 
     def list_commands(self, context):
         return list(self.names)
@@ -47,6 +52,8 @@ class _Commands(click.Group):
             return None
         if name in ("export", "verify"):
             from . import torch_commands as commands
+        elif name in ("explain", "formula", "solve"):
+            from . import formula_commands as commands
         else:
             from . import commands
 
