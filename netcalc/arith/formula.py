@@ -395,8 +395,8 @@ def _sympy_symbol(name: str):
 
 def _remainder_text(formula: Formula) -> str | None:
     """`a % d` for the formula a - d*(a//d), as a person would write it; None for any other."""
-    for mono, coef in formula.terms.items():
-        atom = mono[0][0] if len(mono) == 1 and mono[0][1] == 1 else None
-        if isinstance(atom, Quotient) and atom.den == -coef and formula - coef * atom_formula(atom) == atom.num:
-            return f"{tight(atom.num)} % {-coef}"
+    for mono in formula.terms:
+        for atom, _ in mono:
+            if isinstance(atom, Quotient) and formula + atom.den * atom_formula(atom) == atom.num:
+                return f"{tight(atom.num)} % {tight(atom.den)}"
     return None

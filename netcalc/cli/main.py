@@ -40,7 +40,7 @@ class _Commands(click.Group):
     """The commands in the order of their usefulness, each loaded when it is used."""
 
     names = (
-        "shapes", "params", "flops", "explain", "check", "export", "verify", "models", "layers",
+        "shapes", "params", "flops", "explain", "formula", "solve", "check", "export", "verify", "models", "layers",
         "schema", "completion",
     )  # fmt: skip
 

@@ -74,7 +74,7 @@ def _aligned(section) -> str:
     rows = []
     for step in section.steps:
         parts = equation(step, Latex(), Latex(values=True))
-        label = rf"\text{{{_escaped(step.label)}}}"
+        label = rf"\text{{{escaped(step.label)}}}"
         first = [label] if not step.sign else [label, Latex()(Traced(None, "name", (), step.sign))]
         body = parts[1:] if step.sign else parts
         body[-1] = body[-1].replace(",", "{,}") if isinstance(step.value, int) else _number(step.value)
@@ -86,7 +86,7 @@ def _number(value) -> str:
     return Latex()(value) if isinstance(value, Formula) else str(value)
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     for char in "\\&%$#_{}":
         text = text.replace(char, f"\\{char}" if char != "\\" else r"\textbackslash ")
     return text
@@ -109,15 +109,15 @@ def _plain_markdown(text: str) -> str:
 
 
 def _latex(explanation) -> str:
-    found = [rf"\subsection*{{{_escaped(explanation.title)}}}"]
+    found = [rf"\subsection*{{{escaped(explanation.title)}}}"]
     for section in explanation.sections:
-        found.append(rf"\paragraph{{{_escaped(section.title)}}}")
+        found.append(rf"\paragraph{{{escaped(section.title)}}}")
         if section.steps:
             found.append(f"\\[\n{_aligned(section)}\n\\]")
         if section.texts:
-            items = "\n".join(rf"  \item {_escaped(text.strip())}" for text in section.texts)
+            items = "\n".join(rf"  \item {escaped(text.strip())}" for text in section.texts)
             found.append(f"\\begin{{itemize}}\n{items}\n\\end{{itemize}}")
-    found += [rf"\emph{{Note:}} {_escaped(text)}" for text in explanation.notes]
+    found += [rf"\emph{{Note:}} {escaped(text)}" for text in explanation.notes]
     return "\n\n".join(found)
 
 
