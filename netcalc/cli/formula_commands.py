@@ -122,7 +122,7 @@ def solve(words, given, variant, free, batch, unknown, step, format, target):
     net = network(spec, given, variant, free, batch)
     found = net.solve(condition, unknown, step)
     write(found.format(format), target)
-    return 0 if found.value is not None else 1
+    return 0 if found.value is not None or found.exact else 1
 
 
 def _spec_and(words: tuple, what: str, example: str) -> tuple:

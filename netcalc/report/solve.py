@@ -24,7 +24,8 @@ MAX_COUNTED = 400  # networks that are counted to be sure without knowing that a
 
 
 class Solution(NamedTuple):
-    """value: what was found, None for nothing. figure: the quantity there. further: (value, figure) of the neighbour on the
+    """value: what was found, None for nothing. figure: the quantity there. exact: whether it is the number asked for, or
+    every value will do. further: (value, figure) of the neighbour on the
     other side of the bound. why: what to know about it, or why there is none."""
 
     model: str
@@ -70,7 +71,7 @@ def solve(net, condition: str, unknown: str, step=None) -> Solution:
     """The value of an argument or a free size for which `condition`, such as "params <= 25M", holds just so."""
     asked, op, target = _read(condition)
     step = _step(step)
-    net, sizes = _one_sample(net, unknown)
+    net, sizes = _one_sample(net, unknown, asked)
     curve = _curve(net, asked, unknown, step)
     shown = f"{asked.name} {op} {target:,}"
     facts = (net.graph.spec.name, net.graph.variant, shown, asked.name, asked.unit, unknown, step, sizes)
@@ -100,13 +101,13 @@ def _step(step) -> object:
     return _plain(value)
 
 
-def _one_sample(net, unknown: str):
+def _one_sample(net, unknown: str, asked: Quantity):
     """The network for one sample, unless the batch is what is looked for; and the sizes that were set for it."""
     known = [*net.spec.args, *net.graph.free]
     if unknown not in known:
         raise NetcalcError(f"error: --for {unknown}: there is no argument or free size of that name\n  help: there are {', '.join(known)}")  # fmt: skip
     batch = net.graph.batch
-    if batch in net.graph.free and batch != unknown:
+    if batch in net.graph.free and batch != unknown and batch in names_of(asked.of(net)):
         return bound(net, {batch: 1}), {batch: 1}
     return net, {}
 
@@ -210,7 +211,7 @@ def _solved(curve: _Curve, op: str, target: int, name: str, unknown: str) -> tup
         return (
             None,
             curve.constant,
-            False,
+            holds,
             None,
             f"{name} does not depend on {unknown}: it is {curve.constant:,}, {every}.",
         )
@@ -309,7 +310,9 @@ def _text(found: Solution) -> str:
     at_sizes = "".join(f", {name} = {value}" for name, value in found.sizes.items())
     lines = [f"{named}: the {kind} {found.unknown}{steps} for {found.condition} {found.unit}{at_sizes}", ""]
     pairs = [(found.value, found.figure, "")] if found.value is not None else []
-    pairs += [(*found.further, "  (the next one)")] if found.further and pairs else []
+    if found.further and pairs:
+        beyond = "next" if found.further[0] > found.value else "one before"
+        pairs.append((*found.further, f"  (the {beyond})"))
     values, figures = [f"{_number(v):,}" for v, _, _ in pairs], [f"{f:,}" for _, f, _ in pairs]
     wide, far = max(map(len, values), default=0), max(map(len, figures), default=0)
     for value, figure, (_, _, note) in zip(values, figures, pairs, strict=True):
