@@ -95,7 +95,10 @@ def formula(words, given, variant, free, batch, substituted, by_group, format, t
         netcalc formula gpt2 macs --free n_layer,n_embd --batch 1 --by-group
         netcalc formula unet activations --format python
     """
+    from ..report.quantities import quantity
+
     spec, name = _spec_and(words, "a quantity", "netcalc formula alexnet params --free num_classes")
+    quantity(name)  # a slip in it comes before those in the spec
     net = network(spec, given, variant, free, batch)
     write(net.formula(name, substitute=dict(map(_substitution, substituted)), by_group=by_group).format(format), target)
 

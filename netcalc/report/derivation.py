@@ -10,7 +10,7 @@ import copy
 from fractions import Fraction
 from typing import NamedTuple
 
-from ..arith import Formula, Traced, at, named, plain, prod
+from ..arith import Formula, Traced, at, named, plain, prod, symbol
 from ..layers.base import Layer, ranks
 
 _USUAL = {2: "ND", 4: "NCHW", 5: "NCDHW"}  # what the sizes of a tensor are called where any shape will do
@@ -43,7 +43,8 @@ class Derivation(NamedTuple):
 def derive(layer: Layer, shapes: tuple, sizes: dict, gradients: tuple | None = None) -> Derivation:
     """The derivations for inputs of these shapes, with values for some of their free sizes.
 
-    gradients: for each input whether it needs one, and whether the weights train; None for no backward pass. A rule may look at an argument in a way that a remembering number does not survive; such an argument stays a number.
+    gradients: for each input whether it needs one, and whether the weights train; None for no backward pass. A rule may look
+    at an argument in a way that a remembering number does not survive; such an argument stays a number.
     """
     numbers = [[at(size, sizes) for size in shape] for shape in shapes]
     truth = _figures(layer, numbers, gradients)
@@ -53,9 +54,11 @@ def derive(layer: Layer, shapes: tuple, sizes: dict, gradients: tuple | None = N
     for chosen in attempts:
         try:
             inputs = named_shapes(layer, shapes, sizes)
-            found = _figures(_with_names(layer, chosen), inputs, gradients)
+            twin = _with_names(layer, chosen)
+            found = _figures(twin, inputs, gradients)
             if _values(found) == _values(truth):
-                return _derivation(layer, found, inputs)
+                short = _figures(twin, inputs, gradients, shortened=True)
+                return _derivation(layer, found._replace(work=short.work, backward=short.backward), inputs)
         except (TypeError, ValueError, AttributeError, IndexError, KeyError):
             continue
     return _derivation(layer, truth, numbers)
@@ -70,12 +73,15 @@ class _Figures(NamedTuple):
     several: bool
 
 
-def _figures(layer, inputs: list, gradients) -> _Figures:
-    """What the rules say. Work is derived from names for the output's sizes, not from all that they are made of."""
+def _figures(layer, inputs: list, gradients, shortened: bool = False) -> _Figures:
+    """What the rules say. Work is derived from names for the output's sizes, not from all that they are made of.
+
+    shortened: sizes of the output that are formulas are no more than their names in it.
+    """
     inputs = [tuple(shape) for shape in inputs]
     shape, parts = layer.shape(*inputs), layer.parts(*inputs)
     outputs = [tuple(part) for part in shape] if parts is not None else [tuple(shape)]
-    named_outputs = [_named_output(layer, part, inputs) for part in outputs]
+    named_outputs = [named_output(layer, part, inputs, shortened) for part in outputs]
     given = named_outputs if parts is not None else named_outputs[0]
     params = {name: prod(size) for name, size in layer.params(*inputs).items()}
     buffers = {name: prod(size) for name, (size, _) in layer.buffers(*inputs).items()}
@@ -213,13 +219,20 @@ def _nonzero(value) -> bool:
     return not (type(value) is int and value == 0)
 
 
-def _named_output(layer, shape: tuple, inputs: list) -> tuple:
-    """The output's sizes with names of their own where they are computed."""
+def named_output(layer, shape: tuple, inputs: list, shortened: bool = True) -> tuple:
+    """The output's sizes with names of their own where they are computed; shortened: formulas are no more than names."""
     signs = _output_signs(layer, shape, inputs)
     return tuple(
-        size if not isinstance(size, Traced) or size.op == "name" else named(sign or f"out[{place}]", size.value)
+        size
+        if not isinstance(size, Traced) or size.op == "name"
+        else _own(sign or f"out[{place}]", size.value, shortened)
         for place, (size, sign) in enumerate(zip(shape, signs, strict=True))
     )
+
+
+def _own(sign: str, value, shortened: bool) -> Traced:
+    short = shortened and isinstance(value, Formula) and not str(value).isidentifier()
+    return named(sign, symbol(sign) if short else value)
 
 
 def _output_signs(layer, shape: tuple, inputs: list) -> list[str]:

@@ -14,7 +14,7 @@ from ..errors import NetcalcError, closest
 from ..facts import Row, total
 from ..graph import Graph, Node
 from . import receptive, saved
-from .derivation import Derivation, Step, derive
+from .derivation import Derivation, Step, derive, named_output
 from .fold import lines
 from .notation import Text
 from .table import dimensions, exact, percent, shape
@@ -182,9 +182,7 @@ def _fully_connected(node: Node, found: Derivation, sizes: dict) -> list[Section
     if not (node.layer.spatial and weight) or not all(isinstance(size, Traced) for size in found.inputs[0]):
         return []
     ins = prod(found.inputs[0][1:])
-    signs = [s.sign or s.label for s in found.outputs]
-    outs = prod(size if isinstance(size, Traced) and size.op == "name" else named(sign, plain(size))
-                for size, sign in zip(found.shape[1:], signs, strict=False))  # fmt: skip
+    outs = prod(named_output(node.layer, found.shape, found.inputs)[1:])
     full = ins * outs
     texts = []
     if isinstance(plain(full), int) and plain(full) % weight.value == 0:

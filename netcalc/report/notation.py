@@ -138,7 +138,7 @@ class Latex(Text):
         if isinstance(value, Formula):
             from .algebra import tree
 
-            return self._of(tree(value))
+            return Latex()._of(tree(value))
         text, strength = super()._number(value)
         return text, strength
 

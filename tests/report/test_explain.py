@@ -9,6 +9,7 @@ import pytest
 import netcalc
 from netcalc.errors import NetcalcError
 from netcalc.report import explain
+from tests.shipped import ALL, IDS, net_of
 
 
 def step(found, label: str):
@@ -40,7 +41,9 @@ def test_figures_are_those_of_the_tables():
         assert step(found, "weight").value == params[name]["weight"]
         assert step(found, "MACs").value == flops[name]["macs"]
         assert step(found, "FLOPs").value == flops[name]["flops"]
-        assert 2 * step(found, "backward MACs").value + step(found, "other FLOPs").value == flops[name]["backward_flops"]
+        assert (
+            2 * step(found, "backward MACs").value + step(found, "other FLOPs").value == flops[name]["backward_flops"]
+        )
 
 
 def test_the_first_layer_needs_no_gradient_of_its_input():
@@ -78,7 +81,9 @@ def test_free_sizes_stay():
 
 
 def test_a_free_repeat_and_a_reuse_and_a_tie_are_said():
-    assert "stands for n_layer equal layers" in str(netcalc.load("gpt2").free("n_layer").explain("transformer.h.i.ln_1"))
+    assert "stands for n_layer equal layers" in str(
+        netcalc.load("gpt2").free("n_layer").explain("transformer.h.i.ln_1")
+    )
     assert "runs 3 times" in str(netcalc.load("resnet50").explain("layer1.0.relu"))
     assert "weight is transformer.wte.weight" in str(netcalc.load("gpt2").explain("lm_head"))
 
@@ -93,7 +98,9 @@ def test_totals_name_the_layers_that_hold_most():
 def test_shares_add_up():
     """The rest is what the lines above it leave: 25,557,032 parameters in all."""
     [section] = [s for s in netcalc.load("resnet50").explain().sections if s.title.startswith("Parameters")]
-    numbers = [int(text.split("%")[1].split()[0].replace(",", "")) for text in section.texts if not text.startswith("By")]
+    numbers = [
+        int(text.split("%")[1].split()[0].replace(",", "")) for text in section.texts if not text.startswith("By")
+    ]
     assert len(numbers) == 9 and sum(numbers) == 25_557_032
 
 
@@ -103,7 +110,7 @@ def test_layers_that_are_not_there_are_answered_with_names(name):
     if name == "conv1":
         assert str(net.explain("conv1")).startswith("conv1 (Conv2d)  [N, 3, 224, 224]")
         return
-    with pytest.raises(NetcalcError, match="conv1|layer1.0.conv1"):
+    with pytest.raises(NetcalcError, match=r"conv1|layer1\.0\.conv1"):
         net.explain(name)
 
 
@@ -124,3 +131,31 @@ def test_the_hook_for_memory_is_part_of_both_explanations(monkeypatch):
     net = netcalc.load("alexnet")
     assert "Saved for the backward pass\n  its input" in str(net.explain("conv1"))
     assert "Saved for the backward pass\n  its input" in str(net.explain())
+
+
+def test_work_in_free_sizes_is_written_in_the_sizes_of_the_output():
+    """(224 + 2*2 - 11) // 4 + 1 places in general: H_out stands for them in what follows."""
+    from netcalc.report.single import spec_of
+
+    given = {"in": "3xHxW", "out_channels": "96", "kernel_size": "11", "stride": "4", "padding": "2"}
+    found = netcalc.load(spec_of("Conv2d", given)).explain("layer")
+    assert str(step(found, "height").value) == "(H + 1)//4 - 1"
+    assert str(step(found, "MACs").value) == f"{96 * 3 * 11 * 11}*H_out*W_out"
+
+
+@pytest.mark.parametrize(("name", "variant"), ALL, ids=IDS)
+def test_every_layer_of_every_shipped_network_is_explained(name, variant):
+    """One of each kind of layer in a network; what is explained adds up to what is counted."""
+    net = net_of(name, variant)
+    assert str(net.explain())
+    params = {row["name"]: row for row in reversed(net.params().rows)}  # the first run of a layer has its weights
+    seen = set()
+    for node in net.graph.nodes:
+        if node.type not in seen and node.original is None:
+            seen.add(node.type)
+            found = net.explain(node.path)
+            tensors = next((s.steps for s in found.sections if s.title == "Parameters"), ())
+            total = next((s.value for s in tensors if s.label == "together"), sum(s.value for s in tensors))
+            assert node.tied or total == params[node.path]["params"], node.path
+            for format in ("text", "latex", "markdown", "html", "json"):
+                assert found.format(format)

@@ -37,9 +37,9 @@ def test_resnet50_of_the_published_table_and_that_of_torchvision():
     for stage in (2, 3, 4):
         old = f"{{Block: {{planes: {64 << (stage - 1)}, stride: 2 if i == 0 else 1}}}}"
         assert old in text
-        where = f"stride: \"2 if i == depths[{stage - 1}] - 1 else 1\"" if stage < 4 else "stride: 1"
+        where = f'stride: "2 if i == depths[{stage - 1}] - 1 else 1"' if stage < 4 else "stride: 1"
         text = text.replace(old, f"{{Block: {{planes: {64 << (stage - 1)}, {where}}}}}")
-    first = "{Block: {planes: 64, stride: \"2 if i == depths[0] - 1 else 1\"}}"
+    first = '{Block: {planes: 64, stride: "2 if i == depths[0] - 1 else 1"}}'
     text = text.replace("{Block: {planes: 64}}", first)
     slim = netcalc.load(text).variant("resnet50")
     assert [side.size for side in of(slim, "layer4.2.conv3")] == [483, 483]
