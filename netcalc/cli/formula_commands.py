@@ -80,7 +80,7 @@ def _single(kind: str, words: tuple, others):
 @click.option(
     "--batch", type=click.IntRange(1), metavar="B", help="The size of the batch dimension, instead of a name."
 )
-@click.option("--substitute", "substituted", multiple=True, metavar="NAME=FORMULA",
+@click.option("--substitute", "substituted", cls=options.SetOption, multiple=True, metavar="NAME=FORMULA",
               help="Put a formula in for a name, such as H=32*h.")  # fmt: skip
 @click.option("--by-group", is_flag=True, help="Name the part of each module.")
 @_written(FORMULA_FORMATS)

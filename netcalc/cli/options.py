@@ -41,11 +41,11 @@ def _settings(context, parameter, value):
 
 
 class SetOption(click.Option):
-    """`--set A=1 B=2`: takes every following NAME=VALUE, as well as being repeatable."""
+    """`--set A=1 B=2`: takes every following NAME=VALUE, as well as being repeatable. Its long name comes first."""
 
     def add_to_parser(self, parser, context):
         super().add_to_parser(parser, context)
-        option = parser._long_opt["--set"]
+        option = parser._long_opt[self.opts[0]]
         process = option.process
 
         def more(value, state):

@@ -148,9 +148,8 @@ def _with_sum(steps: list[Step], params) -> tuple:
     """The tensors, and their sum where there are several."""
     if len(steps) < 2 or params is None:
         return tuple(steps)
-    each = all(not step.note for step in steps)
     tree = plain(params)
-    if each:
+    if len(steps) <= 4 and not any(step.note for step in steps):
         tree = total(named(step.label, step.value) for step in steps)
     return (*steps, Step("together", "", tree, params))
 
@@ -185,9 +184,7 @@ def _fully_connected(node: Node, found: Derivation, sizes: dict) -> list[Section
     outs = prod(named_output(node.layer, found.shape, found.inputs)[1:])
     full = ins * outs
     texts = []
-    if isinstance(plain(full), int) and plain(full) % weight.value == 0:
-        texts.append(f"Sharing weights over positions needs one in {plain(full) // weight.value:,} of them.")
-    elif isinstance(plain(full), int):
+    if isinstance(plain(full), int) and isinstance(weight.value, int):
         texts.append(f"Sharing weights over positions needs one in {plain(full) / weight.value:,.0f} of them.")
     return [Section("Compared with a fully connected layer", (Step("weights", "", full, plain(full)),), tuple(texts))]
 
@@ -229,6 +226,11 @@ def _shares(graph: Graph, rows: list[Row], title: str, name: str, at: str) -> Se
     """The largest of the lines of a table, and the shares of the kinds of layer."""
     shown = [(line, line.sum(name)) for line in lines(graph, rows)]
     whole = total(value for _, value in shown)
+    if isinstance(whole, Formula) and len([value for _, value in shown if _something(value)]) > SHOWN:
+        kinds: dict = {}
+        for line, value in shown:
+            kinds[line.type] = kinds.get(line.type, 0) + value
+        return Section(f"{title}{at}: {whole}", (), tuple(f"{k}: {v}" for k, v in kinds.items() if _something(v)))
     if isinstance(whole, Formula):
         kept = [f"{line.title}: {value}" for line, value in shown if _something(value)]
         return Section(f"{title}{at}: {whole}", (), tuple(kept))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import textwrap
 from math import lcm
 from typing import NamedTuple
 
@@ -14,7 +13,7 @@ from .algebra import floors, tree, without_floors
 from .blackboard import escaped
 from .fold import lines
 from .notation import Latex, Python, Text
-from .quantities import quantity
+from .quantities import quantity, unmodelled
 
 FORMATS = ("text", "latex", "python", "sympy", "json")
 POINTS = 5  # at which a formula is compared with a counted network
@@ -39,6 +38,7 @@ class FormulaResult(NamedTuple):
     checked: int
     groups: tuple = ()
     substituted: tuple = ()  # (name, formula) pairs
+    unmodelled: tuple = ()  # what makes it a lower bound, in words
 
     def at(self, **values):
         """Its number for values of the names; a formula in those that are left out."""
@@ -59,6 +59,7 @@ class FormulaResult(NamedTuple):
             "formula": self.value if isinstance(self.value, int) else str(self.value),
             "factored": Python()(tree(self.value, self.names, factor=True)),
             "substituted": {name: str(value) for name, value in self.substituted},
+            "unmodelled": list(self.unmodelled),
             "conditions": list(map(str, self.conditions)),
             "groups": [{"label": label, "formula": str(value)} for label, value in self.groups],
             "checked_points": self.checked,
@@ -94,7 +95,7 @@ def formula(net, name: str, substitute: dict | None = None, by_group: bool = Fal
     groups = tuple((label, at(part, found)) for label, part in _groups(graph, asked)) if by_group else ()
     return FormulaResult(
         graph.spec.name, graph.variant, asked.name, asked.unit, value, _ordered(net, value, found), _conditions(graph, found, value),
-        checked, groups, tuple(found.items()),
+        checked, groups, tuple(found.items()), unmodelled(net, asked),
     )  # fmt: skip
 
 
@@ -198,8 +199,9 @@ def _text(result: FormulaResult) -> str:
     if result.substituted:
         found.append(f"With {', '.join(f'{name} = {value}' for name, value in result.substituted)}.")
     found += _offer(result)
-    if result.conditions:
-        found.append(f"Valid where {' and '.join(map(str, result.conditions))}.")
+    valid = f", with {' and '.join(map(str, result.conditions))}" if result.conditions else ""
+    found.append(f"Valid for whole numbers from 1 on{valid}.")
+    found += [f"Not modelled, so a lower bound: {text}." for text in result.unmodelled]
     found.append(_checked(result))
     return "\n".join(found)
 
@@ -213,7 +215,28 @@ def _grouped(result: FormulaResult) -> list[str]:
 
 
 def _wrapped(start: str, text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent=start, subsequent_indent="    ", break_long_words=False)
+    """The lines of a formula: broken before signs, as far outside of parentheses as will do."""
+    for depth in range(6):
+        pieces = _pieces(text, depth)
+        if max(map(len, pieces)) <= WIDTH - 4:
+            break
+    lines = [start]
+    for piece in pieces:
+        if len(lines[-1]) + len(piece) > WIDTH and lines[-1].strip() not in ("", "="):
+            lines.append("    ")
+        lines[-1] += piece
+    return [line.rstrip() for line in lines]
+
+
+def _pieces(text: str, most: int) -> list[str]:
+    """The text cut before every + and - that stands in at most so many parentheses."""
+    pieces, depth = [""], 0
+    for place, char in enumerate(text):
+        depth += (char == "(") - (char == ")")
+        if char in "+-" and depth <= most and text[place + 1 : place + 2] == " " and place:
+            pieces.append("")
+        pieces[-1] += char
+    return pieces
 
 
 def _offer(result: FormulaResult) -> list[str]:
@@ -226,7 +249,7 @@ def _offer(result: FormulaResult) -> list[str]:
         name for value in offered.values() for name in sorted(value.names())
     )
     short = _written(at(result.value, offered), order, True)
-    return [*_wrapped("", f"Without floors, by --substitute {shown}: {short}")]
+    return [f"Without floors, by --substitute {shown}:", *_wrapped("  ", short)]
 
 
 def _checked(result: FormulaResult) -> str:

@@ -44,6 +44,16 @@ QUANTITIES: dict[str, Quantity] = {
 }
 
 
+def unmodelled(net, asked: Quantity) -> tuple:
+    """What part of the work is not known, in words: the quantity is then a lower bound."""
+    if asked.row not in ("macs", "flops", "backward_flops"):
+        return ()
+    rows = facts.rows(net.graph)
+    return tuple(
+        dict.fromkeys(f"{row.path} ({row.type}): {row.work.unmodelled}" for row in rows if row.work.unmodelled)
+    )
+
+
 def quantity(name: str) -> Quantity:
     """The quantity of that name. Raises NetcalcError with what there is."""
     found = QUANTITIES.get(name.replace("_", "-"))

@@ -106,6 +106,8 @@ def sections(graph: Graph, node: Node) -> list:
     untouched = not isinstance(own, str) and set(own) == {Side(0, 0, 1)} and node.layer.windows() is None
     if own == NONE or untouched or not any(other.layer.windows() for other in graph.nodes):
         return []
+    if isinstance(own, str) and not node.layer.spatial:
+        return []
     if isinstance(own, str):
         return [Section("Receptive field", (), (own,))]
     before = _of(graph, fields, node.inputs[0])

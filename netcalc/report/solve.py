@@ -13,14 +13,16 @@ from typing import NamedTuple
 from ..arith import Condition, Extreme, Formula, Quotient, Undecided, at, names_of
 from ..errors import NetcalcError, SpecError
 from .formulas import bound, check
-from .quantities import Quantity, quantity
+from .quantities import Quantity, quantity, unmodelled
+from .table import mebibytes
 
 _CONDITION = re.compile(r"\s*([a-z_-]+)\s*(<=|>=|==|=|<|>)\s*([\d_,]+(?:\.\d+)?)(?:e(\d+))?\s*([A-Za-z]*)\s*\Z")
 _UNITS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9, "T": 10**12,
           "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}  # fmt: skip
 LIMIT = 1 << 62  # no size is larger
 MAX_WALK = 100_000  # values that are looked at to find one that meets the conditions
-MAX_COUNTED = 400  # networks that are counted to be sure without knowing that a figure grows
+#: values that are looked at to be sure without knowing that a figure grows: by its formula, and by counting networks
+MAX_EVALUATED, MAX_COUNTED = 20_000, 400
 
 
 class Solution(NamedTuple):
@@ -75,7 +77,9 @@ def solve(net, condition: str, unknown: str, step=None) -> Solution:
     curve = _curve(net, asked, unknown, step)
     shown = f"{asked.name} {op} {target:,}"
     facts = (net.graph.spec.name, net.graph.variant, shown, asked.name, asked.unit, unknown, step, sizes)
-    return Solution(*facts, *_solved(curve, op, target, asked.name, unknown))
+    found = Solution(*facts, *_solved(curve, op, target, asked.name, unknown))
+    missing = [f"Not modelled, so {asked.name} is a lower bound: {text}." for text in unmodelled(net, asked)]
+    return found._replace(why=" ".join(filter(None, (found.why, *missing))))
 
 
 def _read(condition: str) -> tuple[Quantity, str, int]:
@@ -121,6 +125,7 @@ class _Curve(NamedTuple):
     value: object  # of the number of a step: the value of the unknown
     grows: bool  # whether the figure is known never to fall
     constant: int | None  # the figure where it does not depend on the unknown
+    most: int  # steps that may be looked at one by one
 
 
 def _curve(net, asked: Quantity, unknown: str, step) -> _Curve:
@@ -139,7 +144,7 @@ def _curve(net, asked: Quantity, unknown: str, step) -> _Curve:
     return _Curve(
         lambda number: at(formula, {unknown: value(number)}) if constant is None else constant,
         lambda number: all(_holds(condition, unknown, value(number)) for condition in conditions),
-        value, _grows(formula), constant,
+        value, _grows(formula), constant, MAX_EVALUATED,
     )  # fmt: skip
 
 
@@ -167,7 +172,7 @@ def _counted(net, asked: Quantity, unknown: str, value) -> _Curve:
                 raise _still_free(asked, sorted(names_of(known[number])))
         return known[number]
 
-    return _Curve(figure, lambda number: figure(number) is not None, value, False, None)
+    return _Curve(figure, lambda number: figure(number) is not None, value, False, None, MAX_COUNTED)
 
 
 def _still_free(asked: Quantity, names: list) -> NetcalcError:
@@ -267,7 +272,7 @@ def _around_unknown(curve: _Curve, first: int, most: int) -> tuple:
     high = first
     while high < LIMIT and (figure := curve.figure(high)) is not None and figure <= most:
         high *= 2
-    if high <= MAX_COUNTED // 2:
+    if high <= curve.most // 2:
         valid = [number for number in range(first, 2 * high + 1) if curve.valid(number)]
         below = max((number for number in valid if curve.figure(number) <= most), default=None)
         above = min((n for n in valid if curve.figure(n) > most and (below is None or n > below)), default=None)
@@ -313,7 +318,9 @@ def _text(found: Solution) -> str:
     if found.further and pairs:
         beyond = "next" if found.further[0] > found.value else "one before"
         pairs.append((*found.further, f"  (the {beyond})"))
-    values, figures = [f"{_number(v):,}" for v, _, _ in pairs], [f"{f:,}" for _, f, _ in pairs]
+    in_bytes = found.unit == "bytes"
+    values = [f"{_number(value):,}" for value, _, _ in pairs]
+    figures = [f"{figure:,}{f' bytes ({mebibytes(figure)})' if in_bytes else ''}" for _, figure, _ in pairs]
     wide, far = max(map(len, values), default=0), max(map(len, figures), default=0)
     for value, figure, (_, _, note) in zip(values, figures, pairs, strict=True):
         lines.append(f"  {found.unknown} = {value:<{wide}}  {found.quantity} = {figure:>{far}}{note}")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import random
+from math import prod
 from pathlib import Path
 
 import pytest
+import torch
 
 import netcalc
 from netcalc.arith import Formula, symbol
@@ -244,7 +246,7 @@ def test_text_orders_names_as_they_were_freed():
     text = str(netcalc.load("gpt2").free("n_layer", "n_embd", "vocab_size").formula("params"))
     assert "12*n_layer*n_embd^2 + 13*n_layer*n_embd + n_embd*vocab_size + 1026*n_embd" in text
     assert "= n_embd*(n_layer*(12*n_embd + 13) + vocab_size + 1026)" in text
-    assert "Valid where n_embd % 12 == 0." in text
+    assert "Valid for whole numbers from 1 on, with n_embd % 12 == 0." in text
     assert "Checked at 5 random points" in text
 
 
@@ -288,3 +290,42 @@ def test_a_number_is_a_number():
     found = netcalc.load("alexnet").formula("params")
     assert found.value == 62378344 and found.checked == 0
     assert "params = 62,378,344 parameters" in str(found)
+
+
+def test_the_activations_of_resnet50_in_the_size_of_its_picture():
+    """37,561,832 elements of outputs for one 224 x 224 picture, as the table of shapes adds up."""
+    text = (Path(__file__).parent.parent.parent / "specs" / "resnet.yaml").read_text(encoding="utf-8")
+    text = text.replace("input: [N, 3, 224, 224]", "input: [N, 3, H, W]").replace("    shape: [N, 64, 56, 56]\n", "")
+    net = netcalc.load(text).variant("resnet50")
+    shapes = [row["output"] for row in netcalc.load("resnet50").at(N=1).shapes().rows]
+    elements = sum(prod(shape) for shape in shapes)
+    found = net.formula("activations")
+    assert found.names == ("N", "H", "W") and found.at(N=1, H=224, W=224) == elements
+    assert "by --substitute H=32*h W=32*w" in str(found)
+    h, w = symbol("h"), symbol("w")
+    assert net.formula("activations", substitute={"H": 32 * h, "W": 32 * w}).at(N=1, h=7, w=7) == elements
+
+
+def test_activations_are_what_the_modules_of_torch_put_out():
+    net, seen = netcalc.load("alexnet"), []
+    module = net.to_torch("meta")
+    for inner in module.modules():
+        if not list(inner.children()):
+            inner.register_forward_hook(lambda m, given, out: seen.append(out.numel()))
+    module(torch.empty(1, 3, 224, 224, device="meta"))
+    flattened = 256 * 6 * 6  # the module calls a function for it
+    assert len(seen) == len(net.graph.nodes) - 1
+    assert net.formula("activations").at(N=1) == sum(seen) + flattened
+
+
+def test_a_lower_bound_is_said():
+    spec = "netcalc: 1\ninputs: {t: {shape: [N, T], dtype: int64}}\nlayers: [{e: {Embedding: {num_embeddings: 9, embedding_dim: 4, max_norm: 1.0}}}, {fc: {Linear: 3}}]\n"
+    assert "Not modelled, so a lower bound: e (Embedding)" in str(netcalc.load(spec).formula("flops"))
+    assert "lower bound" not in str(netcalc.load(spec).formula("activations"))
+    assert "macs is a lower bound: e (Embedding)" in str(netcalc.load(spec).solve("macs <= 1k", "T"))
+
+
+def test_long_formulas_are_broken_before_signs():
+    lines = str(netcalc.load(SMALL).free("width").formula("flops")).split("\n")
+    assert max(map(len, lines)) <= formulas.WIDTH
+    assert sum(line.startswith("    ") for line in lines) >= 1

@@ -75,7 +75,8 @@ def test_what_has_no_field_of_a_fixed_size_is_said():
     resnet = netcalc.load("resnet50")
     assert of(resnet, "avgpool") == WHOLE
     assert "depends on the whole input" in str(resnet.explain("avgpool"))
-    assert "Not worked out from" in str(netcalc.load("alexnet").explain("fc1"))
+    assert "Receptive field" not in str(netcalc.load("alexnet").explain("fc1"))
+    assert "Not worked out from up1.up (ConvTranspose2d) on" in str(netcalc.load("unet").explain("up1.up"))
     assert "Receptive field" not in str(netcalc.load("mlp").explain(netcalc.load("mlp").graph.nodes[-1].path))
 
 

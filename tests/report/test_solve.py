@@ -113,3 +113,29 @@ def test_slips_are_answered(condition, unknown, step, said):
 def test_other_free_sizes_must_be_given():
     with pytest.raises(NetcalcError, match=r"macs depends on T too\n  help: give values: --set T=\.\.\."):
         netcalc.load("gpt2").solve("macs <= 1T", "n_layer")
+
+
+def test_a_formula_with_floors_is_looked_at_value_by_value():
+    """(H + 1)//2 squared times 27*4: the formula has differences in it, so that it is not taken for granted to grow."""
+    spec = "netcalc: 1\ninput: [N, 3, H, H]\nlayers: [{Conv2d: {out_channels: 4, kernel_size: 11, stride: 4, padding: 2, bias: false}}]\n"
+    net = netcalc.load(spec)
+    found = net.solve("macs <= 1M", "H")
+
+    def macs(size: int) -> int:
+        return 3 * 11 * 11 * 4 * ((size + 4 - 11) // 4 + 1) ** 2
+
+    assert found.value == max(size for size in range(7, 500) if macs(size) <= 1_000_000)
+    assert found.figure == macs(found.value) and found.further == (found.value + 1, macs(found.value + 1))
+    assert "was looked at" in str(found)
+
+
+def test_bytes_are_said_in_binary_units(monkeypatch):
+    from netcalc.report import quantities
+
+    eight = quantities.Quantity(
+        "weight-bytes", "bytes", "4 for each parameter", lambda net: 4 * quantities.QUANTITIES["params"].of(net)
+    )
+    monkeypatch.setitem(quantities.QUANTITIES, "weight-bytes", eight)
+    text = str(netcalc.load(LINE).solve("weight-bytes <= 1MiB", "w"))
+    assert "weight-bytes <= 1,048,576 bytes" in text
+    assert "w = 12,482  weight-bytes = 1,048,528 bytes (1,023.95 KiB)" in text  # (21*12482 + 10)*4
