@@ -5,8 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 from math import gcd, lcm
 
-from ..arith import Extreme, Formula, Quotient, Traced, names_of, symbol
-from ..arith.atoms import at
+from ..arith import Extreme, Formula, Quotient, Traced, at, names_of, symbol
+from ..arith.formula import atom_formula
 
 MAX_TERMS = 400  # beyond which nobody reads a factored form
 
@@ -129,6 +129,69 @@ def _most_shared(terms: list):
                 counts[atom] = counts.get(atom, 0) + 1
     best = max(counts, key=lambda atom: (counts[atom], str(atom)), default=None)
     return best if best is not None and counts[best] > 1 else None
+
+
+# -- maxima
+
+
+def cases(value) -> list[tuple[object, str]]:
+    """The terms of a maximum, each with when it is the largest, in words; empty where the formula is no maximum.
+
+    In one name and where the terms are linear in it, these are ranges; elsewhere the words are empty.
+    """
+    outer = _outermost(value)
+    if outer is None:
+        return []
+    items = [item + (value - atom_formula(outer)) for item in outer.items]
+    names = names_of(value)
+    lines = [_line(item, next(iter(names))) for item in items] if len(names) == 1 else [None]
+    if None in lines:
+        return [(item, "") for item in items]
+    [name] = names
+    ranges = _ranges(lines)
+    return [(items[which], _range_text(name, low, high)) for which, low, high in ranges]
+
+
+def _outermost(value):
+    """The maximum that a formula is, something added to it or not."""
+    if not isinstance(value, Formula):
+        return None
+    found = [mono[0][0] for mono, coef in value.terms.items() if coef == 1 and len(mono) == 1 and mono[0][1] == 1 and isinstance(mono[0][0], Extreme)]  # fmt: skip
+    return found[0] if len(found) == 1 and found[0].which == "max" else None
+
+
+def _line(item, name: str):
+    """(slope, constant) of a formula that is linear in a name, else None."""
+    terms = item.terms if isinstance(item, Formula) else {(): item}
+    if not set(terms) <= {(), ((name, 1),)}:
+        return None
+    return terms.get(((name, 1),), 0), terms.get((), 0)
+
+
+def _ranges(lines: list) -> list[tuple]:
+    """(number of the line, first, last) for whole numbers from 1 on; last is None at the end."""
+    found, first = [], 1
+    while True:
+        which = max(range(len(lines)), key=lambda i: (lines[i][0] * first + lines[i][1], lines[i][0]))
+        slope, constant = lines[which]
+        crossings = [(constant - c) // (a - slope) + 1 for a, c in lines if a > slope]
+        if not crossings:
+            return [*found, (which, first, None)]
+        following = max(min(crossings), first + 1)
+        found.append((which, first, following - 1))
+        first = following
+
+
+def _range_text(name: str, low: int, high: int | None) -> str:
+    if high is None:
+        return f"for every {name}" if low == 1 else f"for {name} >= {low:,}"
+    return (
+        f"for {name} <= {high:,}"
+        if low == 1
+        else f"for {name} = {low:,}"
+        if low == high
+        else f"for {low:,} <= {name} <= {high:,}"
+    )
 
 
 # -- floors

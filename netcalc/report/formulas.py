@@ -9,7 +9,7 @@ from typing import NamedTuple
 from .. import facts
 from ..arith import Condition, Formula, at, names_of, to_sympy
 from ..errors import NetcalcError, SpecError
-from .algebra import floors, tree, without_floors
+from .algebra import cases, floors, tree, without_floors
 from .blackboard import escaped
 from .fold import lines
 from .notation import Latex, Python, Text
@@ -59,6 +59,7 @@ class FormulaResult(NamedTuple):
             "formula": self.value if isinstance(self.value, int) else str(self.value),
             "factored": Python()(tree(self.value, self.names, factor=True)),
             "substituted": {name: str(value) for name, value in self.substituted},
+            "cases": [{"formula": str(item), "when": when} for item, when in cases(self.value)],
             "unmodelled": list(self.unmodelled),
             "conditions": list(map(str, self.conditions)),
             "groups": [{"label": label, "formula": str(value)} for label, value in self.groups],
@@ -192,8 +193,12 @@ def _text(result: FormulaResult) -> str:
     plain, factored = _written(result.value, result.names), _written(result.value, result.names, True)
     if result.groups:
         found += _grouped(result)
-    found += _wrapped("= " if result.groups else "", plain)
-    if factored != plain:
+    largest = cases(result.value)
+    if largest:
+        found += _cases(largest, result.names)
+    else:
+        found += _wrapped("= " if result.groups else "", plain)
+    if factored != plain and not largest:
         found += _wrapped("= ", factored)
     found.append("")
     if result.substituted:
@@ -212,6 +217,13 @@ def _grouped(result: FormulaResult) -> list[str]:
     shown = [(label, _written(value, result.names, True)) for label, value in result.groups]
     parts = [f"  {label:<{wide}}  {text}" for label, text in shown]
     return [*parts, ""]
+
+
+def _cases(largest: list, names: tuple) -> list[str]:
+    """The terms of a maximum below each other, each with when it is the largest."""
+    shown = [(_written(item, names), when) for item, when in largest]
+    wide = max(len(text) for text, _ in shown)
+    return ["the largest of", *(f"  {text:<{wide}}  {when}".rstrip() for text, when in shown)]
 
 
 def _wrapped(start: str, text: str) -> list[str]:

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import netcalc
-from netcalc.arith import Formula, symbol
+from netcalc.arith import Formula, maximum, symbol
 from netcalc.errors import NetcalcError
 from netcalc.report import formulas, quantities
+from netcalc.report.algebra import cases
 
 LITERATURE = json.loads((Path(__file__).parent.parent / "reference" / "formulas.json").read_text(encoding="utf-8"))
 PUBLISHED = {row["id"]: row["formula"] for row in LITERATURE["formulas"]}
@@ -329,3 +332,47 @@ def test_long_formulas_are_broken_before_signs():
     lines = str(netcalc.load(SMALL).free("width").formula("flops")).split("\n")
     assert max(map(len, lines)) <= formulas.WIDTH
     assert sum(line.startswith("    ") for line in lines) >= 1
+
+
+def test_a_maximum_says_when_each_of_its_terms_is_the_largest(monkeypatch):
+    """100 + 2N, 90 + 4N and 10 + 8N: the second is larger from N = 6 on, the third from N = 21 on."""
+    n = symbol("N")
+    peak = quantities.Quantity("peak", "bytes", "", lambda net: maximum(100 + 2 * net.graph.inputs["input"].shape[0], *(
+        90 + 4 * net.graph.inputs["input"].shape[0], 10 + 8 * net.graph.inputs["input"].shape[0])))  # fmt: skip
+    monkeypatch.setitem(quantities.QUANTITIES, "peak", peak)
+    net = netcalc.load("alexnet")
+    found = net.formula("peak")
+    assert found.value == maximum(100 + 2 * n, 90 + 4 * n, 10 + 8 * n) and found.checked == formulas.POINTS
+    lines = str(found).split("\n")
+    at_ = lines.index("the largest of")
+    assert [line.split() for line in lines[at_ + 1 : at_ + 4]] == [
+        ["2*N", "+", "100", "for", "N", "<=", "5"],
+        ["4*N", "+", "90", "for", "6", "<=", "N", "<=", "20"],
+        ["8*N", "+", "10", "for", "N", ">=", "21"],
+    ]
+    assert net.solve("peak <= 1000", "N").value == (1000 - 10) // 8
+
+
+def test_a_maximum_in_several_names_lists_its_terms():
+    a, b = symbol("a"), symbol("b")
+    assert [str(item) for item, _ in cases(maximum(3 * a, 2 * b) + 7)] == ["2*b + 7", "3*a + 7"]
+    assert cases(3 * a) == [] and cases(5) == []
+
+
+@settings(deadline=None)
+@given(lines=st.lists(st.tuples(st.integers(1, 30), st.integers(0, 300)), min_size=2, max_size=5))
+def test_the_ranges_of_a_maximum_are_those_of_its_values(lines):
+    n = symbol("N")
+    value = maximum(*(a * n + c for a, c in lines))
+    found = cases(value)
+    assert found or not isinstance(value, Formula) or "max" not in str(value)
+    for number in range(1, 60) if found else ():
+        [item] = [item for item, when in found if _in_range(when, number)]
+        assert item.at({"N": number}) == max(a * number + c for a, c in lines)
+
+
+def _in_range(when: str, number: int) -> bool:
+    text = when.removeprefix("for ").replace(",", "")
+    if text == "every N":
+        return True
+    return eval(text.replace(" = ", " == "), {"N": number})
