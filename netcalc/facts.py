@@ -75,6 +75,16 @@ class Row:
         return self._work
 
     @property
+    def activations(self):
+        """The elements of its outputs."""
+        return total(prod(self._sizes.of(value)) for value in self.node.outputs) * self.node.times
+
+    @property
+    def gradients(self) -> tuple[tuple, bool]:
+        """For each input whether it needs a gradient, and whether the layer has weights that train."""
+        return self._grads.of(self.node)
+
+    @property
     def macs(self):
         return self.work.macs
 

@@ -77,6 +77,24 @@ class Net:
         sizes = {graph.batch: batch} if graph.batch in graph.free else {}
         return Flops(graph, facts.rows(graph, sizes), sizes)
 
+    def explain(self, layer: str | None = None):
+        """How the numbers of a layer come about, by its state_dict path; without one, where those of the network are."""
+        from .report import explain
+
+        return explain.network(self.graph) if layer is None else explain.layer(self.graph, layer)
+
+    def formula(self, quantity: str, *, substitute: dict | None = None, by_group: bool = False):
+        """A figure (`params`, `macs` ...) as a formula in all that is free, checked at random points."""
+        from .report.formulas import formula
+
+        return formula(self, quantity, substitute, by_group)
+
+    def solve(self, condition: str, unknown: str, step=None):
+        """The value of an argument or free size for which a condition such as "params <= 25M" holds just so."""
+        from .report.solve import solve
+
+        return solve(self, condition, unknown, step)
+
     def exported(self):
         """The exported source with the place of every layer in it: an `export.Export`."""
         if self._export is None:

@@ -283,3 +283,11 @@ def test_other_kinds_of_number_pass_through():
     x = sympy.Symbol("x", integer=True, positive=True)
     assert maximum(x, 5) == sympy.Max(x, 5) and equal(x, x) is True
     assert ceil_div(7, 2) == 4 and at(5, {"A": 1}) == 5
+
+
+def test_conditions_of_divisibility_are_written_as_remainders():
+    n, d = symbol("n"), symbol("d")
+    assert str(divides(12, n)) == "n % 12 == 0"
+    assert str(divides(d, n)) == "n % d == 0"
+    assert str(divides(2, n // 32)) == "(n//32) % 2 == 0"
+    assert str(divides(4, 6 * n + 3)) == "(6*n + 3) % 4 == 0"

@@ -104,6 +104,8 @@ def test_import_is_light():
 
 @pytest.mark.parametrize("arguments", [
     ["params", "alexnet"], ["shapes", "unet"], ["flops", "resnet50"], ["params", "gpt2", "--free", "n_layer"],
+    ["explain", "alexnet", "conv1"], ["formula", "gpt2", "params", "--free", "n_layer"],
+    ["solve", "gpt2", "params <= 1G", "--for", "n_layer"], ["explain", "E402"],
     ["check", "mlp"], ["shapes", "mlp", "--format", "json"], ["shapes", "mlp", "--format", "csv"],
 ])  # fmt: skip
 def test_commands_are_light(arguments):

@@ -1,6 +1,7 @@
 """The kinds of number that a rule runs on.
 
-A dimension is a Python int, a `Formula` (exact integer algebra in free dimensions), a sympy expression or a numpy
+A dimension is a Python int, a `Formula` (exact integer algebra in free dimensions), a `Traced` (an int or Formula that
+remembers its derivation), a sympy expression or a numpy
 integer array. Rules use `+ - * // %` and the functions of this package; nothing else asks which kind a number is. No
 import of sympy or numpy at the top.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 from .atoms import Extreme, Quotient, at, bounds_of, names_of, to_sympy
 from .formula import Condition, Formula, Undecided, atom_formula, divide, symbol
+from .traced import Traced, call, named, plain
 
 __all__ = [
     "OPERATORS",
@@ -16,6 +18,7 @@ __all__ = [
     "Extreme",
     "Formula",
     "Quotient",
+    "Traced",
     "Undecided",
     "at",
     "at_least",
@@ -29,7 +32,9 @@ __all__ = [
     "less",
     "maximum",
     "minimum",
+    "named",
     "names_of",
+    "plain",
     "prod",
     "same_shape",
     "symbol",
@@ -52,6 +57,8 @@ def compare(op: str, a, b):
     """True or False where that can be decided, else a Condition (a sympy relation, a boolean array)."""
     if type(a) is int and type(b) is int:
         return OPERATORS[op](a, b)
+    if isinstance(a, Traced) or isinstance(b, Traced):
+        return compare(op, plain(a), plain(b))
     if isinstance(a, Formula) or isinstance(b, Formula):
         return _decide(op, a, b)
     if is_sympy(a) or is_sympy(b):
@@ -96,6 +103,8 @@ def minimum(first, *rest):
 
 def ceil_div(a, b):
     """a / b rounded up, for b >= 1."""
+    if isinstance(a, Traced) or isinstance(b, Traced):
+        return call("ceil", ceil_div, a, b)
     return (a + b - 1) // b
 
 
@@ -143,6 +152,8 @@ def _extreme(which: str, first, rest):
     values = (first, *rest)
     if all(type(value) is int for value in values):
         return max(values) if which == "max" else min(values)
+    if any(isinstance(value, Traced) for value in values):
+        return call(which, maximum if which == "max" else minimum, *values)
     if any(isinstance(value, Formula) for value in values):
         return _extreme_formula(which, values)
     if any(map(is_array, values)):

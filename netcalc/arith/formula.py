@@ -396,7 +396,10 @@ def _sympy_symbol(name: str):
 def _remainder_text(formula: Formula) -> str | None:
     """`a % d` for the formula a - d*(a//d), as a person would write it; None for any other."""
     for mono, coef in formula.terms.items():
-        atom = mono[0][0] if len(mono) == 1 and mono[0][1] == 1 else None
-        if isinstance(atom, Quotient) and atom.den == -coef and formula - coef * atom_formula(atom) == atom.num:
-            return f"{tight(atom.num)} % {-coef}"
+        for atom, power in mono:
+            if power == 1 and isinstance(atom, Quotient) and isinstance(coef, int) and coef < 0:
+                divisor = _made({_over(mono, ((atom, 1),)): -coef})
+                number = formula + divisor * atom_formula(atom)
+                if isinstance(number, Formula) and number // divisor == atom_formula(atom):
+                    return f"{tight(number)} % {tight(divisor)}"
     return None

@@ -21,6 +21,8 @@ Without SPEC, spec.yaml in the current folder is read.
     netcalc shapes resnet50                 output shapes
     netcalc flops vgg16 --batch 8           MACs and FLOPs, forward and backward
     netcalc memory resnet50 --batch 64      memory of a training step, and its peak
+    netcalc explain alexnet conv1           how a layer's numbers come about
+    netcalc formula gpt2 params --free n_layer,n_embd   a closed form
     netcalc params spec.yaml --set width=2  the same network, wider
     netcalc check spec.yaml                 against its published numbers
     netcalc export resnet50 -o resnet50.py  the network as a PyTorch module
@@ -39,18 +41,9 @@ class _Commands(click.Group):
     """The commands in the order of their usefulness, each loaded when it is used."""
 
     names = (
-        "shapes",
-        "params",
-        "flops",
-        "memory",
-        "check",
-        "export",
-        "verify",
-        "models",
-        "layers",
-        "schema",
-        "completion",
-    )
+        "shapes", "params", "flops", "memory", "explain", "formula", "solve", "check", "export", "verify", "models",
+        "layers", "schema", "completion",
+    )  # fmt: skip
 
     def list_commands(self, context):
         return list(self.names)
@@ -62,6 +55,8 @@ class _Commands(click.Group):
             from . import torch_commands as commands
         elif name == "memory":
             from . import memory_commands as commands
+        elif name in ("explain", "formula", "solve"):
+            from . import formula_commands as commands
         else:
             from . import commands
 

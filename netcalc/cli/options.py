@@ -41,11 +41,11 @@ def _settings(context, parameter, value):
 
 
 class SetOption(click.Option):
-    """`--set A=1 B=2`: takes every following NAME=VALUE, as well as being repeatable."""
+    """`--set A=1 B=2`: takes every following NAME=VALUE, as well as being repeatable. Its long name comes first."""
 
     def add_to_parser(self, parser, context):
         super().add_to_parser(parser, context)
-        option = parser._long_opt["--set"]
+        option = parser._long_opt[self.opts[0]]
         process = option.process
 
         def more(value, state):
@@ -97,6 +97,7 @@ def _all(options):
 
 
 spec_options = _all(_SPEC)
+given_options = _all(_SPEC[1:])
 output_options = _all(_OUTPUT)
 table_options = _all([*_SPEC, batch, *_TABLE, *_OUTPUT])
 
@@ -130,6 +131,14 @@ def loaded(spec: str | None):
                                "  help: name a file or a shipped network, for example `netcalc params alexnet`")  # fmt: skip
         spec = "spec.yaml"
     return load(spec)
+
+
+def loaded_with(text: str, name: str):
+    """The network of a text; messages call it by that name."""
+    from ..language.files import spec_of_text
+    from ..model import Net
+
+    return Net(spec_of_text(text, name))
 
 
 def _batched(net, batch: int):

@@ -30,6 +30,15 @@ def sizes_agree(first: str, a, second: str, b, what: str, at: str | None = None)
     return need(equal(a, b), "E402", lambda: f"{first} has {what} {a}, but {second} has {b}", at)
 
 
+def causal_half(layer):
+    """Where papers count the scores of causal attention differently."""
+    if layer.is_causal:
+        yield (
+            "The whole score matrix is counted, as kernels without a special case compute it; papers that leave out what "
+            "the causal mask hides (Kaplan et al., 2020) have half of it."
+        )
+
+
 CAUSAL_ATTENTION = '''\
 def causal_attention(module, query, key, value):
     """nn.MultiheadAttention in which a position looks only at itself and those before."""
@@ -142,6 +151,9 @@ class MultiheadAttention(Layer):
         product = (self.work(*shapes).macs - sum(projections) - out) // 2  # the scores, or the weighted sum
         q, k, v = (True,) * 3 if trains else wanted
         return into + (sum(projections) + out) * trains + out + product * (q + k + v + (q or k))
+
+    def conventions(self, *inputs):
+        yield from causal_half(self)
 
     def torch(self, *inputs):
         """kdim and vdim are written where they differ from embed_dim, for the weights depend on it."""
@@ -261,6 +273,9 @@ def attention(
         for_scores, for_sum = pairs * query[2], pairs * self.merged(value)
         through = needed[0] or needed[1] or any(needed[3:])
         return for_scores * (needed[0] + needed[1]) + for_sum * (needed[2] + through)
+
+    def conventions(self, *inputs):
+        yield from causal_half(self)
 
     def torch(self, *inputs):
         return None

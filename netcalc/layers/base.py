@@ -70,6 +70,7 @@ class Layer:
         ndim        number of spatial dimensions, for arguments given per dimension
         elementwise True where the output is a function of the same element of the input
         spatial     True where height and width mean positions (convolutions and poolings)
+        local       True where an output position depends on the same position of the inputs only
         operator    True where its main argument lists its operands (Add, Mul, ...)
         loss        True where it is a loss, fed with an implied target
         same_dtype  the number of the input from which on all have one dtype; None where they may differ
@@ -86,7 +87,7 @@ class Layer:
     accepts = "float"
     ndim = 1
     same_dtype: int | None = None
-    elementwise = spatial = operator = loss = views = False
+    elementwise = spatial = local = operator = loss = views = False
     inplace = False
     helper_source: str | None = None
 
@@ -185,6 +186,19 @@ class Layer:
         inputs: tensors without values; of a loss, its targets follow. Not defined: its memory is not modelled.
         """
         raise NotImplementedError(self.type)
+
+    def windows(self):
+        """What an output position sees of the input: (kernel, stride, padding before, dilation) of each spatial
+        dimension; None where it is not a window."""
+        return None
+
+    def is_local(self, *inputs) -> bool:
+        """Whether an output position depends on the same position of the inputs only."""
+        return self.local or self.elementwise or self.operator
+
+    def conventions(self, *inputs):
+        """Where other libraries or papers count this layer differently, as sentences."""
+        return ()
 
     # -- for all layers
 

@@ -39,6 +39,10 @@ class Convolution(Layer):
             return tuple(d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True))
         return tuple(2 * p for p in self.padding)
 
+    def windows(self):
+        before = [pad // 2 for pad in self.pads()]
+        return list(zip(self.kernel_size, self.stride, before, self.dilation, strict=True))
+
     def needs(self, x):
         _, c, *size = x
         yield need(divides(self.groups, c), "E412", lambda: f"in_channels = {c} is not divisible by groups = {self.groups}", "groups",

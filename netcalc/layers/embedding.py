@@ -25,6 +25,9 @@ class Table(Layer):
     def dtype(self, *dtypes):
         return "float32"
 
+    def conventions(self, x):
+        yield "Papers on scaling (Kaplan et al., 2020) leave embeddings out of the number of parameters N."
+
     def params(self, x):
         return {"weight": (self.num_embeddings, self.embedding_dim)}
 

@@ -16,6 +16,14 @@ STORED, OWN = 2, 5  # FLOPs per element
 class ChannelNorm(Layer):
     """What the batch and the instance normalizations share."""
 
+    def conventions(self, x):
+        learnt = sum(1 for _ in self.params(x))
+        if self.track_running_stats:
+            yield (
+                f"PyTorch keeps the running mean and variance as buffers; Keras lists them among the parameters, as "
+                f"non-trainable: {(2 + learnt) * x[1]} instead of {learnt * x[1]} here."
+            )
+
     def params(self, x):
         if not self.affine:
             return {}
@@ -36,6 +44,8 @@ class ChannelNorm(Layer):
 
 class BatchNorm(ChannelNorm):
     """Each channel normalized over batch and positions, with running statistics in evaluation mode."""
+
+    local = True
 
     num_features = arg(dim, infer=1)
     eps = arg(real, 1e-5)
@@ -207,6 +217,8 @@ class LayerNorm2d(Layer):
     """Normalization over the channels of an image; 5 FLOPs per element, 7 with weight and bias.
     Agrees with torchvision's LayerNorm2d (ConvNeXt)."""
 
+    local = True
+
     normalized_shape = arg(dim, infer=1)
     eps = arg(real, 1e-5)
     elementwise_affine = arg(flag, True)
@@ -240,6 +252,8 @@ class LayerNorm2d(nn.LayerNorm):
 class LocalResponseNorm(Layer):
     """Division by a power of the energy in neighbouring channels; size + 5 FLOPs per element: square, mean over `size`
     channels, times alpha, plus k, power, division. Agrees with torch.nn.LocalResponseNorm."""
+
+    local = True
 
     size = arg(dim)
     alpha = arg(real, 1e-4)

@@ -12,7 +12,7 @@ Each bias vector adds 1 per gate. Dropout costs nothing in evaluation mode.
 
 from __future__ import annotations
 
-from ..arith import equal, less
+from ..arith import equal, less, prod
 from .base import Layer, Work, arg, layer, need
 from .kinds import count, dim, flag, probability, word
 from .shape import described
@@ -51,6 +51,19 @@ class Gated(Layer):
         if len(state) == 2:
             return f"{module}({names[0]}, ({', '.join(state)}))"
         return f"{module}({', '.join(names)})"
+
+    def conventions(self, *inputs):
+        if self.bias and self.gates != 3:
+            biases = sum(prod(size) for name, size in self.params(*inputs).items() if name.startswith("bias_hh"))
+            yield (
+                f"PyTorch adds two bias vectors to the gates, bias_ih and bias_hh, as cuDNN does; papers and Keras have "
+                f"one, so {biases} parameters fewer."
+            )
+        elif self.bias:
+            yield (
+                "PyTorch adds two bias vectors to the gates, bias_ih and bias_hh; so does Keras with reset_after=True, its "
+                "default. The paper has one."
+            )
 
     def projected(self) -> bool:
         return not (type(self.proj_size) is int and self.proj_size == 0)

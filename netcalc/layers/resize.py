@@ -166,6 +166,9 @@ class Pad(Layer):
         """(before, after) of each spatial dimension, first dimension first (PyTorch lists the last one first)."""
         return list(zip(self.padding[::2], self.padding[1::2], strict=True))[::-1]
 
+    def windows(self):
+        return [(1, 1, before, 1) for before, _ in self.sides()]
+
     def shape(self, x):
         lead, size = x[: -self.ndim], x[-self.ndim :]
         return (*lead, *(length + a + b for length, (a, b) in zip(size, self.sides(), strict=True)))

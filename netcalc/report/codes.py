@@ -1,4 +1,7 @@
-"""What the codes of messages mean: the rule that a spec broke, with an example where one says more than the rule."""
+"""The rule behind every code of an error or warning, with what breaks it and what keeps it.
+
+E1xx YAML, E2xx structure, E3xx names and expressions, E4xx shapes and arguments of layers, E5xx checks; W warnings.
+"""
 
 from __future__ import annotations
 
@@ -7,196 +10,237 @@ from typing import NamedTuple
 from ..errors import NetcalcError, closest
 
 
-class Code(NamedTuple):
-    """A rule in one or two sentences; layers that break it, and layers that keep it."""
+class Rule(NamedTuple):
+    """What holds, a line or two that break it, and the same as it should be (empty where there is no line for it)."""
 
-    rule: str
+    text: str
     wrong: str = ""
     right: str = ""
 
 
-def explanation(code: str) -> str:
-    """The rule behind an error or warning (E402, W401), as text. Raises NetcalcError for a code that there is not."""
-    found = CODES.get(code.upper())
-    if found is None:
-        near = closest(code.upper(), CODES)
-        help = f"did you mean {near}? " if near else ""
-        raise NetcalcError(f"error: there is no message with the code {code}\n"
-                           f"  help: {help}the codes are {', '.join(_ranges())}")  # fmt: skip
-    kind = "a warning" if code.upper().startswith("W") else "an error"
-    parts = [f"{code.upper()}, {kind} about {_about(code.upper())}.", found.rule]
-    if found.wrong:
-        parts += ["Wrong:", _indented(found.wrong), "Right:", _indented(found.right)]
-    return "\n\n".join(parts)
-
-
-def example(text: str) -> str:
-    """A whole spec of an example: what it leaves out is an input of pictures."""
-    return text if text.startswith("netcalc:") else f"netcalc: 1\ninput: [N, 3, 32, 32]\nlayers:\n{text}\n"
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"    {line}" for line in text.strip("\n").split("\n"))
-
-
-def _ranges() -> list[str]:
-    """E100 to E110, ...: the first and last code of each hundred."""
-    groups: dict[str, list[str]] = {}
-    for code in CODES:
-        groups.setdefault(code[:2], []).append(code)
-    return [f"{codes[0]} to {codes[-1]}" for codes in groups.values()]
-
-
-def _about(code: str) -> str:
-    return _SUBJECTS[code[1]]
-
-
-_SUBJECTS = {
-    "1": "the YAML text", "2": "the structure of the spec", "3": "names and expressions",
-    "4": "shapes and the arguments of layers", "5": "checks",
-}  # fmt: skip
-
 CODES = {
-    # -- the YAML text
-    "E100": Code("The text must be valid YAML. Inside { } or [ ], an expression with brackets or commas needs quotes.",
-                 "- Linear: {out_features: max[1]}", '- Linear: {out_features: "max(1, 2)"}'),
-    "E101": Code("Lines are indented with spaces, not with tabs: two for each level."),
-    "E102": Code("A file holds one YAML document: there is no line --- in it."),
-    "E103": Code("A key stands once in a mapping. YAML itself would silently keep only the second one.",
-                 "- Conv2d: {out_channels: 8, kernel_size: 3, out_channels: 16}", "- Conv2d: {out_channels: 16, kernel_size: 3}"),
-    "E104": Code("A key is a word, not a list or a mapping."),
-    "E105": Code("Merge keys (<<) are not part of the language. What is used twice becomes a block under `blocks:`."),
-    "E106": Code("Lists and mappings are nested at most 64 levels deep."),
-    "E107": Code("An alias (*name) stands for an anchor (&name) before it, not for itself, and must not let the file grow without "
-                 "bounds. A block under `blocks:` is the better way to use something twice."),
-    "E108": Code("YAML tags (!!python/object, !something) are not part of the language: a spec is data, never code."),
-    "E109": Code("A spec is at most 1 MB, with all files that it imports."),
-    "E110": Code("A spec is text in UTF-8."),
-    # -- the structure
-    "E200": Code("A spec is a mapping with the keys netcalc, input (or inputs), layers and others."),
-    "E201": Code("At the top of a spec, an import, a variant and a block there are only the keys that the language has."),
-    "E202": Code("The first line names the version of the language.", "netcalc: 2\ninput: [N, 4]\nlayers: [ReLU]\n",
-                 "netcalc: 1\ninput: [N, 4]\nlayers: [ReLU]\n"),
-    "E203": Code("A network has an input and layers.", "netcalc: 1\nlayers: [ReLU]\n", "netcalc: 1\ninput: [N, 4]\nlayers: [ReLU]\n"),
-    "E206": Code("A kind of layer has one definition: a block of this file, or one that is imported, not both."),
-    "E207": Code("An import names a file in the folder of the spec or below it."),
-    "E208": Code("An import names blocks that the other file has."),
-    "E210": Code("A value must have the form that its key asks for: a list, a mapping, a text or a number.",
-                 "- Linear: 4\n  shape: 4", "- Linear: 4\n  shape: [N, 3, 32, 4]"),
-    "E211": Code("A dtype is float32, int64, bool or another of the language."),
-    "E212": Code("An item of `layers` is a layer: Type, Type: {arguments}, or name: layer.", "- conv1:", "- conv1: {Linear: 64}"),
-    "E213": Code("An item of `layers` is one layer. The next one starts on its own line with a dash.",
-                 "- Linear: 8\n  ReLU:", "- Linear: 8\n- ReLU"),
-    "E214": Code("The arguments of a layer go inside its braces; keywords (from, repeat, when, ...) go beside it.",
-                 "- Conv2d: {out_channels: 8, kernel_size: 3}\n  stride: 2", "- Conv2d: {out_channels: 8, kernel_size: 3, stride: 2}"),
-    "E215": Code("Beside a layer there are only keywords of the language.", "- Linear: 8\n  repaet: 2", "- Linear: 8\n  repeat: 2"),
-    "E216": Code("Keywords (from, repeat, when, ...) go beside a layer, not inside its braces.",
-                 "- Conv2d: {out_channels: 3, kernel_size: 1, repeat: 2}", "- Conv2d: {out_channels: 3, kernel_size: 1}\n  repeat: 2"),
-    "E217": Code("Some keywords belong to one kind of item: `shortcut` to Residual, `merge` to Parallel.",
-                 "- Linear: 8\n  merge: Add", "- Parallel: [{Linear: 8}, {Linear: 8}]\n  merge: Add"),
-    "E220": Code("A kind of layer is one of netcalc's own (`netcalc layers`), or a block of this file. Its name starts with a "
-                 "capital letter.", "- relu", "- ReLU"),
-    "E221": Code("The name of a layer is made of letters, digits and _; it is part of a state_dict key.",
-                 "- conv.1: {Linear: 4}", "- conv_1: {Linear: 4}"),
-    "E222": Code("A layer must not have the name of a part of torch.nn.Module, or of a word of Python: it could not be an attribute "
-                 "of a module.", "- forward: {Linear: 4}", "- forward_: {Linear: 4}"),
-    "E223": Code("Two layers must not have the same state_dict name.", "- fc: {Linear: 4}\n- fc: {Linear: 4}", "- fc1: {Linear: 4}\n- fc2: {Linear: 4}"),
-    "E224": Code("Reuse names a layer, group or block before it, which runs again with the same weights.",
-                 "- fc: {Linear: 32}\n- Reuse: prev", "- fc: {Linear: 32}\n- Reuse: fc"),
-    "E225": Code("What is used again has the weights that it has: its input must have a shape that fits them.",
-                 "- fc: {Linear: 8}\n- Reuse: fc", "- fc: {Linear: 32}\n- Reuse: fc"),
-    "E226": Code("A block does not contain itself, neither directly nor by way of others."),
-    "E227": Code("`tie` maps a parameter of this layer to a parameter of a layer before it: tie: {weight: wte.weight}."),
-    "E228": Code("Parameters that are tied are one tensor: their shapes are equal.",
-                 "- a: {Linear: 8}\n- b: {Linear: 8}\n  tie: {weight: a.weight}", "- a: {Linear: 32}\n- b: {Linear: 32}\n  tie: {weight: a.weight}"),
-    "E230": Code("A layer or block has only the arguments that it declares; `netcalc layers TYPE` lists them.",
+    "E100": Rule("A spec is valid YAML.", "- Linear: {out_features: sizes[0], bias: false}",
+                 '- Linear: {out_features: "sizes[0]", bias: false}'),
+    "E101": Rule("Levels are indented with spaces; YAML allows no tab.", "netcalc: 1\ninput: [N, 3]\nlayers:\n\t- ReLU",
+                 "netcalc: 1\ninput: [N, 3]\nlayers:\n  - ReLU"),
+    "E102": Rule("A file is one YAML document: no line `---` between parts.",
+                 "netcalc: 1\n---\ninput: [N, 3]\nlayers: [ReLU]", "netcalc: 1\ninput: [N, 3]\nlayers: [ReLU]"),
+    "E103": Rule("A key stands once in a mapping; YAML would silently keep the last.",
+                 "- Conv2d: {out_channels: 64, kernel_size: 3, kernel_size: 5}",
+                 "- Conv2d: {out_channels: 64, kernel_size: 5}"),
+    "E104": Rule("A key is a word.", "- [a, b]: ReLU", "- a: ReLU"),
+    "E105": Rule("Merge keys are not part of the language; blocks serve for what is used twice.",
+                 "- Linear: {<<: {bias: false}, out_features: 10}", "- Linear: {bias: false, out_features: 10}"),
+    "E106": Rule("A file is nested at most so deep that no network comes near it."),
+    "E107": Rule("Anchors and aliases are read, but may not grow a small file into a huge one, nor contain themselves.",
+                 "args: {a: &a [*a]}", "args: {a: [1, 2]}"),
+    "E108": Rule("YAML tags are not part of the language.", "- !ReLU", "- ReLU"),
+    "E109": Rule("A file and what it imports are at most 1 MB: larger ones are not specs."),
+    "E110": Rule("A file is UTF-8 text without control characters."),
+    "E200": Rule("A spec is a mapping with the keys netcalc, input, layers, ...", "- ReLU",
+                 "netcalc: 1\ninput: [N, 3]\nlayers: [ReLU]"),
+    "E201": Rule("A spec and a block have a fixed set of keys; `about` takes everything else.", "layer: [ReLU]",
+                 "layers: [ReLU]"),
+    "E202": Rule("The first key is `netcalc: 1`, the version of the language.", "input: [N, 3]\nlayers: [ReLU]",
+                 "netcalc: 1\ninput: [N, 3]\nlayers: [ReLU]"),
+    "E203": Rule("A network has an input and layers.", "netcalc: 1\nlayers: [ReLU]",
+                 "netcalc: 1\ninput: [N, 3]\nlayers: [ReLU]"),
+    "E206": Rule("A name of a block has one meaning in a file: its own or that of one import.",
+                 "imports: {resnet.yaml: [Bottleneck]}\nblocks: {Bottleneck: ...}",
+                 "imports: {resnet.yaml: [Bottleneck]}"),
+    "E207": Rule("An import is a path below the folder of the file that imports, of a file that exists and does not import back.",
+                 "imports: {../../x.yaml: [Block]}", "imports: {blocks/x.yaml: [Block]}"),
+    "E208": Rule("An imported name is a block of that file.", "imports: {resnet.yaml: [Bottlneck]}",
+                 "imports: {resnet.yaml: [Bottleneck]}"),
+    "E210": Rule("A key has the form it needs: a list of layers, a mapping, a shape.", "layers: ReLU",
+                 "layers: [ReLU]"),
+    "E211": Rule("A dtype is one of those of torch that netcalc knows: float32, int64, bool ...",
+                 "inputs: {tokens: {shape: [N, T], dtype: int}}", "inputs: {tokens: {shape: [N, T], dtype: int64}}"),
+    "E212": Rule("An item of `layers` has a layer in it.", "- conv1:",
+                 "- conv1: {Conv2d: {out_channels: 64, kernel_size: 3}}"),
+    "E213": Rule("An item has one layer.", "- Conv2d: {out_channels: 64, kernel_size: 3}\n  ReLU:",
+                 "- Conv2d: {out_channels: 64, kernel_size: 3}\n- ReLU"),
+    "E214": Rule("The arguments of a layer stand inside its braces.", "- MaxPool2d: 3\n  stride: 2",
+                 "- MaxPool2d: {kernel_size: 3, stride: 2}"),
+    "E215": Rule("Beside a layer stand keywords only: from, repeat, when, shape, tie, freeze ...",
+                 "- a: ReLU\n  form: input", "- a: ReLU\n  from: input"),
+    "E216": Rule("Keywords stand beside the layer, not inside its braces.",
+                 "- Conv2d: {out_channels: 8, kernel_size: 3, repeat: 2}",
+                 "- Conv2d: {out_channels: 8, kernel_size: 3}\n  repeat: 2"),
+    "E217": Rule("Some keywords belong to some kinds of item: shortcut to Residual, merge to Parallel, tie to a layer with parameters.",
+                 "- a: ReLU\n  shortcut: [ReLU]", "- Residual: [ReLU]\n  shortcut: [ReLU]"),
+    "E220": Rule("A layer is one that netcalc knows, or a block of the file, spelt with its capital letters.",
+                 "- conv2d: {out_channels: 8, kernel_size: 3}", "- Conv2d: {out_channels: 8, kernel_size: 3}"),
+    "E221": Rule("A name is letters, digits and _, and no word of the language.", "- conv-1: ReLU", "- conv_1: ReLU"),
+    "E222": Rule("A name of a layer becomes an attribute of a torch module, so it cannot be one that Module has.",
+                 "- type: ReLU", "- type_: ReLU"),
+    "E223": Rule("Every layer has a state_dict name of its own.", "- a: ReLU\n- a: Tanh", "- a: ReLU\n- b: Tanh"),
+    "E224": Rule("Reuse names an earlier layer, group or block.", "- Reuse: input", "- a: ReLU\n- Reuse: a"),
+    "E225": Rule("A layer that is used again keeps its weights, so its new input must fit them.",
+                 "- a: {Linear: 10}\n- Reuse: a          # it now reads 10 features, not 32",
+                 "- a: {Linear: 32}\n- Reuse: a"),
+    "E226": Rule("A block does not contain itself.", "blocks: {A: {layers: [A]}}\nlayers: [A]",
+                 "blocks: {A: {layers: [ReLU]}}\nlayers: [A]"),
+    "E227": Rule("`tie` says which parameter of the layer is which parameter of an earlier one.",
+                 "- a: {Linear: 32}\n- b: {Linear: 32}\n  tie: {weights: a.weight}",
+                 "- a: {Linear: 32}\n- b: {Linear: 32}\n  tie: {weight: a.weight}"),
+    "E228": Rule("Tied parameters have one shape.", "- a: {Linear: 32}\n- b: {Linear: 10}\n  tie: {weight: a.weight}",
+                 "- a: {Linear: 32}\n- b: {Linear: 32}\n  tie: {weight: a.weight}"),
+    "E230": Rule("A layer takes PyTorch's arguments; a block those that it declares.",
                  "- Conv2d: {out_channels: 8, kernal_size: 3}", "- Conv2d: {out_channels: 8, kernel_size: 3}"),
-    "E231": Code("An argument is given once: by its name or as the bare value of a layer."),
-    "E233": Code("A name without a value in the braces of a layer ({stride}) takes the argument of that name; there must be one.",
-                 "- Conv2d: {out_channels: 8, kernel_size: 3, stride}", "- Conv2d: {out_channels: 8, kernel_size: 3, stride: 2}"),
-    "E234": Code("A bare value stands for the main argument of a layer. Where a layer needs several, they are named.",
-                 "- Conv2d: 64", "- Conv2d: {out_channels: 64, kernel_size: 3}"),
-    "E235": Code("Arguments without a default must be given.", "- Conv2d: {out_channels: 8}", "- Conv2d: {out_channels: 8, kernel_size: 3}"),
-    "E236": Code("An argument of the spec without a default gets its value from outside: --set NAME=VALUE."),
-    # -- names and expressions
-    "E301": Code("An expression is made of numbers, names, + - * / // % **, comparisons, and/or/not, `a if c else b`, lists and a few "
-                 "functions. It is never run as Python.", '- Linear: "__import__(1)"', '- Linear: "2 * 16"'),
-    "E302": Code("A name in an expression is an argument of the spec or block, a size of an input, or `i` in a repeat.",
-                 "- Linear: 2 * widht", "netcalc: 1\nargs: {width: 16}\ninput: [N, 4]\nlayers: [{Linear: 2 * width}]\n"),
-    "E303": Code("--set, --free and variants give values to the arguments and free sizes that the spec has."),
-    "E304": Code("A value must be one of those that its argument takes, such as a word of a list, or true and false.",
-                 "- Linear: {out_features: 8, bias: yes}", "- Linear: {out_features: 8, bias: true}"),
-    "E305": Code("An expression must have a value that can be worked out, of a reasonable size.", '- Linear: "1 // 0"', '- Linear: "8 // 2"'),
-    "E307": Code("--variant names a variant of the spec."),
-    "E308": Code("Sizes, counts and kernels are whole numbers: // divides without a fraction, / must come out even.",
-                 "- Linear: 15 / 2", "- Linear: 15 // 2"),
-    "E309": Code("A condition on a free size cannot be decided: whether N > 8 is open while N is. --set gives it a value.",
-                 "- ReLU:\n  when: N > 8", "- ReLU:\n  when: 16 > 8"),
-    "E310": Code("`from` and operands refer to layers before them by name (or `prev`, `input`), not by number.",
-                 "- ReLU\n- Add: [prev, missing]", "- first: ReLU\n- Add: [prev, first]"),
-    "E311": Code("A reference with a dot names a part that the layer has: an output, or a layer in a group.",
-                 "- halves: {Chunk: {chunks: 2, dim: 2}}\n- Identity:\n  from: halves.third",
-                 "- halves: {Chunk: {chunks: 2, dim: 2}}\n- Identity:\n  from: halves.0"),
-    "E312": Code("What `when` or `repeat: 0` takes away cannot be referred to."),
-    "E313": Code("A layer or block reads as many tensors as it has inputs; where there are several, `from` says which.",
-                 "- Conv2d: {out_channels: 8, kernel_size: 3}\n  from: [input, input]", "- Conv2d: {out_channels: 8, kernel_size: 3}\n  from: input"),
-    "E314": Code("A name that is both a layer and an argument is not clear as an operand: one of them is renamed."),
-    "E315": Code("Copies, nested defaults and other things that grow have a limit, so that no spec takes all memory.",
-                 "- Linear: 32\n  repeat: 1000000000", "- Linear: 32\n  repeat: 10"),
-    "E316": Code("The default of an argument must not need the argument itself.",
-                 "netcalc: 1\nargs: {a: b + 1, b: a}\ninput: [N, 4]\nlayers: [{Linear: a}]\n",
-                 "netcalc: 1\nargs: {a: b + 1, b: 3}\ninput: [N, 4]\nlayers: [{Linear: a}]\n"),
-    "E317": Code("Where the number of copies is free, all copies must be alike and keep the shape."),
-    "E318": Code("A kind of layer as an argument is a type with or without arguments: ReLU, or {LeakyReLU: {negative_slope: 0.2}}."),
-    # -- shapes and arguments of layers
-    "E400": Code("A layer takes tensors of the number of dimensions that its signature names (`netcalc layers TYPE`).",
-                 "- Flatten\n- Conv2d: {out_channels: 8, kernel_size: 3}", "- Conv2d: {out_channels: 8, kernel_size: 3}\n- Flatten"),
-    "E401": Code("Residual adds its input to what its layers give: both have the same shape. A `shortcut` can bring the input to it.",
-                 "- Residual:\n    - Linear: 8", "- Residual:\n    - Linear: 8\n  shortcut:\n    - Linear: 8"),
-    "E402": Code("Tensors that are joined or computed with one another agree in their sizes: in Concat all dimensions but the one they "
-                 "are joined along, in Add all of them (or 1, which is stretched).",
-                 "- a: {MaxPool2d: 2}\n- Concat: {dim: 1}\n  from: [a, input]", "- a: {Identity: }\n- Concat: {dim: 1}\n  from: [a, input]"),
-    "E404": Code("A window (kernel with its dilation) fits into the input with its padding.",
-                 "- Conv2d: {out_channels: 8, kernel_size: 40}", "- Conv2d: {out_channels: 8, kernel_size: 5}"),
-    "E405": Code("A layer with weights needs numbers for the sizes that its weights have; free sizes cannot be learnt for.",
-                 "netcalc: 1\ninput: [N, 3, H, W]\nlayers: [Flatten, {Linear: 10}]\n",
-                 "netcalc: 1\ninput: [N, 3, H, W]\nlayers: [{AdaptiveAvgPool2d: 1}, Flatten, {Linear: 10}]\n"),
-    "E406": Code("A layer takes the dtype that it computes with: Embedding whole numbers, most others real ones.",
-                 "- Embedding: {num_embeddings: 10, embedding_dim: 4}",
-                 "netcalc: 1\ninput: {shape: [N, T], dtype: int64}\nlayers: [{Embedding: {num_embeddings: 10, embedding_dim: 4}}]\n"),
-    "E410": Code("The features are divided evenly among the heads.",
-                 "netcalc: 1\ninput: [N, T, 10]\nlayers: [{MultiheadAttention: {num_heads: 3, batch_first: true}}]\n",
-                 "netcalc: 1\ninput: [N, T, 12]\nlayers: [{MultiheadAttention: {num_heads: 3, batch_first: true}}]\n"),
-    "E411": Code("An argument is in the range that makes sense for it: sizes at least 1, probabilities from 0 to 1.",
-                 "- Dropout: 2", "- Dropout: 0.2"),
-    "E412": Code("The channels are divided evenly among the groups.",
-                 "- Conv2d: {out_channels: 8, kernel_size: 3, groups: 2}", "- Conv2d: {out_channels: 9, kernel_size: 3, groups: 3}"),
-    "E413": Code("Reshape keeps the number of elements, and a dimension that is split into equal pieces divides evenly.", "- GLU: 1", "- GLU: 2"),
-    "E414": Code("Sizes of the input are inferred; where one is written all the same, it is the actual one.",
-                 "- Conv2d: {in_channels: 4, out_channels: 8, kernel_size: 3}", "- Conv2d: {out_channels: 8, kernel_size: 3}"),
-    "E415": Code("What a block is called with fits the pattern of its `input`: the number of dimensions, and the sizes it names."),
-    "E416": Code("An operation in place overwrites its input: that must not be read again, nor be needed for the gradient.",
-                 "- a: {Linear: 8}\n- b: {ReLU: {inplace: true}}\n- Add: [b, a]", "- a: {Linear: 8}\n- b: ReLU\n- Add: [b, a]"),
-    "E417": Code("Tensors that are computed with one another have one dtype; To changes it."),
-    "E418": Code("A dimension is one that the tensor has: 0 to its last, or -1 and downwards from the end.",
-                 "- Softmax: 4", "- Softmax: 3"),
-    "E419": Code("A tensor has at most 64 dimensions and at most 2**63 - 1 elements, as in torch."),
-    # -- checks
-    "E501": Code("`shape` beside a layer is a comment that is checked: it is the output's shape.",
-                 "- MaxPool2d: 2\n  shape: [N, 3, 32, 32]", "- MaxPool2d: 2\n  shape: [N, 3, 16, 16]"),
-    "E502": Code("A loss ends in one number."),
-    "E503": Code("`expect` holds published numbers: the network has exactly those, or rounds to them (macs: 4.1G)."),
-    "E504": Code("MACs or FLOPs that `expect` names need a size for what is free: `at: {T: 1024}`. The batch counts as one sample."),
-    "E505": Code("`expect` names outputs that the network has."),
-    # -- warnings
-    "W301": Code("An argument that nothing uses is probably misspelt somewhere."),
-    "W302": Code("A block that nothing uses is probably misspelt somewhere, or left over."),
-    "W303": Code("`repeat: 0` takes the layer away."),
-    "W401": Code("Linear acts on the last dimension. After convolutions a Flatten is usually missing before it."),
-    "W402": Code("Recurrent layers and MultiheadAttention take time first unless `batch_first: true` is given, as in torch. An input "
-                 "[N, T, features] is probably batch first."),
-    "W403": Code("The output of a layer is used by nothing: neither read nor returned."),
-    "W404": Code("A layer with parameters has no name: its state_dict key is a number, which changes when a layer is put before it."),
-    "W405": Code("A layer is named so that nothing outside can use the name."),
-    "W406": Code("A size comes back smaller after halving and doubling, unless it is a multiple: the input can be written as one."),
+    "E231": Rule("An argument is given once."),
+    "E233": Rule("An argument without a value takes that of the same name around it, which must exist.",
+                 "- Conv2d: {out_channels: 64, kernel_size}", "- Conv2d: {out_channels: 64, kernel_size: 3}"),
+    "E234": Rule("A bare value stands for the main argument of a layer that has one.", "- Conv2d: 64",
+                 "- Conv2d: {out_channels: 64, kernel_size: 3}"),
+    "E235": Rule("Arguments without a default must be given.", "- Conv2d: {out_channels: 64}",
+                 "- Conv2d: {out_channels: 64, kernel_size: 3}"),
+    "E236": Rule("An argument of the spec without a default needs a value.", "netcalc params spec.yaml",
+                 "netcalc params spec.yaml --set width=8"),
+    "E301": Rule("Expressions use numbers, names, + - * / // % **, comparisons, and/or/not, `a if c else b`, [ ] and a few functions.",
+                 "- Linear: int(2.5)", "- Linear: floor(2.5)"),
+    "E302": Rule("A name in an expression is an argument or a dimension that is known there.", "- Linear: widht",
+                 "- Linear: width"),
+    "E303": Rule("--set, --free and variants name arguments and free dimensions of the spec.", "--set wdith=2",
+                 "--set width=2"),
+    "E304": Rule("A value is of the kind that its argument takes.",
+                 "- Conv2d: {out_channels: 8, kernel_size: 3, bias: no}",
+                 "- Conv2d: {out_channels: 8, kernel_size: 3, bias: false}"),
+    "E305": Rule("An operation is defined for its operands: no division by zero, no item beyond the end of a list, numbers of a bounded size.",
+                 "- Linear: 10 // 0", "- Linear: 10 // 2"),
+    "E307": Rule("--variant names a variant of the spec.", "--variant larg", "--variant large"),
+    "E308": Rule("Sizes and counts are whole numbers, for every value of what is free.", "- Linear: 0.3 * 64",
+                 "- Linear: round(0.3 * 64)"),
+    "E309": Rule("A condition must be decidable: what it compares may not be free.",
+                 "- a: ReLU\n  when: H > 64          # with H free", "netcalc params spec.yaml --set H=224"),
+    "E310": Rule("A reference is the name of an input or of an earlier layer, `prev` or `input`.",
+                 "- a: ReLU\n  from: -1", "- a: ReLU\n  from: input"),
+    "E311": Rule("A part after a dot is an output or a named member of what stands before it.",
+                 "- lstm: {LSTM: {hidden_size: 8, batch_first: true}}\n- a: ReLU\n  from: lstm.hidden",
+                 "- lstm: {LSTM: {hidden_size: 8, batch_first: true}}\n- a: ReLU\n  from: lstm.h_n"),
+    "E312": Rule("What is referred to must be there: not removed by a `when`.",
+                 "- a: ReLU\n  when: deep          # which is false\n- Add: [a, input]",
+                 "- a:\n    - b: ReLU\n      when: deep\n- Add: [a, input]"),
+    "E313": Rule("A layer gets as many inputs as it takes, and it is clear which.",
+                 "- a: ReLU\n- b: {Concat: {dim: 1}}", "- a: ReLU\n- b: {Concat: {dim: 1}}\n  from: [a, input]"),
+    "E314": Rule("A name means one thing in one place: a layer and an argument there cannot share it.",
+                 "args: {a: 2}\nlayers: [{a: ReLU}, {Add: [a, prev]}]",
+                 "args: {a: 2}\nlayers: [{b: ReLU}, {Add: [b, prev]}]"),
+    "E315": Rule("A network stays within bounds that no real one reaches: layers, nesting, arguments."),
+    "E316": Rule("A default is not defined by way of itself.", "args: {a: b + 1, b: a - 1}\nlayers: [{Linear: a}]",
+                 "args: {a: b + 1, b: 2}\nlayers: [{Linear: a}]"),
+    "E317": Rule("With a free `repeat` the copies are equal, without `i`, and keep their shape.",
+                 "- fc: {Linear: 8 + i}\n  repeat: n          # with --free n", "- fc: {Linear: 8}\n  repeat: n"),
+    "E318": Rule("An argument that stands for a layer is a kind of layer, perhaps with arguments.",
+                 "args: {Act: 2}\nlayers: [Act]", "args: {Act: ReLU}\nlayers: [Act]"),
+    "E400": Rule("The input has the number of dimensions that the layer needs.",
+                 "- Flatten\n- Conv2d: {out_channels: 8, kernel_size: 3}",
+                 "- Conv2d: {out_channels: 8, kernel_size: 3}\n- Flatten"),
+    "E401": Rule("Shapes that are combined element by element are equal or broadcast, as in PyTorch.",
+                 "- Residual:\n    - Conv2d: {out_channels: 64, kernel_size: 3, padding: 1}      # of 3 channels",
+                 "- Residual:\n    - Conv2d: {out_channels: 64, kernel_size: 3, padding: 1}\n  shortcut:\n    - Conv2d: {out_channels: 64, kernel_size: 1}"),
+    "E402": Rule("Sizes that must agree do: in a Concat all dimensions but the joined one, in attention the batch and the lengths.",
+                 "- small: {MaxPool2d: 2}\n- Concat: {dim: 1}\n  from: [small, input]          # [N, 3, 16, 16] and [N, 3, 32, 32]",
+                 "- small: {MaxPool2d: 2}\n- up: {Upsample: {scale_factor: 2}}\n- Concat: {dim: 1}\n  from: [up, input]"),
+    "E403": Rule("A layer gets an input that its kind allows."),
+    "E404": Rule("A window fits into its padded input, and at least one position comes out.",
+                 "- MaxPool2d: 50          # of 32 x 32", "- MaxPool2d: 2"),
+    "E405": Rule("Parameters have fixed sizes: what they follow from may not be a free size of the input.",
+                 "input: [N, 3, H, W]\nlayers: [Flatten, {Linear: 10}]",
+                 "input: [N, 3, H, W]\nlayers: [{AdaptiveAvgPool2d: 1}, Flatten, {Linear: 10}]"),
+    "E406": Rule("A layer computes with real numbers, whole numbers or masks, and its input has such a dtype.",
+                 "input: [N, T]\nlayers: [{Embedding: {num_embeddings: 9, embedding_dim: 4}}]",
+                 "inputs: {tokens: {shape: [N, T], dtype: int64}}\nlayers: [{Embedding: {num_embeddings: 9, embedding_dim: 4}}]"),
+    "E410": Rule("The number of heads divides the features.", "- MultiheadAttention: 12          # of 100 features",
+                 "- MultiheadAttention: 10"),
+    "E411": Rule("An argument lies in its range, alone and together with the others.",
+                 "- Conv2d: {out_channels: 8, kernel_size: 0}", "- Conv2d: {out_channels: 8, kernel_size: 1}"),
+    "E412": Rule("The number of groups divides the channels.",
+                 "- Conv2d: {out_channels: 8, kernel_size: 3, groups: 2}          # of 3 channels",
+                 "- Conv2d: {out_channels: 8, kernel_size: 3, groups: 1}"),
+    "E413": Rule("Sizes that are split or reshaped come out whole.", "- PixelShuffle: 2          # of 3 channels",
+                 "- Conv2d: {out_channels: 12, kernel_size: 1}\n- PixelShuffle: 2"),
+    "E414": Rule("An argument that follows from the input may be written, but then it must be right.",
+                 "- Linear: {in_features: 400, out_features: 10}          # of 32", "- Linear: 10"),
+    "E415": Rule("A block gets inputs of the shapes that it declares.",
+                 "blocks: {Stem: {input: [N, C, H, W], layers: [ReLU]}}\nlayers: [Flatten, Stem]",
+                 "blocks: {Stem: {input: [N, C], layers: [ReLU]}}\nlayers: [Flatten, Stem]"),
+    "E416": Rule("A layer with inplace: true overwrites its input, which nobody else may still need.",
+                 "- a: {Linear: 32}\n- Residual: [{ReLU: {inplace: true}}, {Linear: 32}]",
+                 "- a: {Linear: 32}\n- Residual: [ReLU, {Linear: 32}]"),
+    "E417": Rule("Tensors that are combined have one dtype.",
+                 "inputs: {x: [N, 8], t: {shape: [N, 8], dtype: int64}}\nlayers: [{Add: [x, t]}]",
+                 "inputs: {x: [N, 8], t: [N, 8]}\nlayers: [{Add: [x, t]}]"),
+    "E418": Rule("A number of a dimension is one that the input has.",
+                 "- Softmax: 4          # of 4 dimensions, 0 to 3", "- Softmax: 1"),
+    "E419": Rule("No size is larger than what a tensor can have, and no tensor has more than 64 dimensions."),
+    "E501": Rule("`shape` beside a layer is what comes out of it.", "- MaxPool2d: 2\n  shape: [N, 3, 32, 32]",
+                 "- MaxPool2d: 2\n  shape: [N, 3, 16, 16]"),
+    "E502": Rule("A loss ends in one number.", "loss: [{Linear: 1}]", "loss: CrossEntropyLoss"),
+    "E503": Rule("The numbers in `expect` are those of the network.",
+                 "layers: [{Linear: 10}]          # 3*10 weights and 10 biases\nexpect: {params: 44}",
+                 "layers: [{Linear: 10}]\nexpect: {params: 40}"),
+    "E504": Rule("A number in `expect` can be compared: it depends on nothing that is free.",
+                 "input: [N, T, 4]\nlayers: [{Linear: 3}]\nexpect: {macs: 120}",
+                 "input: [N, T, 4]\nlayers: [{Linear: 3}]\nexpect: {macs: 120, at: {T: 10}}"),
+    "E505": Rule("`expect` names outputs that the network has.", "expect: {output: {logits: [N, 3]}}",
+                 "expect: {output: [N, 3]}"),
+    "W301": Rule("An argument is used somewhere; one that is not is often a slip in a name.",
+                 "args: {dropout: 0.1}\nlayers: [{Dropout: 0.5}]",
+                 "args: {dropout: 0.1}\nlayers: [{Dropout: dropout}]"),
+    "W302": Rule("A block is used somewhere.", "blocks: {Stem: {layers: [ReLU]}}\nlayers: [Tanh]",
+                 "blocks: {Stem: {layers: [ReLU]}}\nlayers: [Stem]"),
+    "W303": Rule("A repeat of 0 leaves a layer out; `when` says so more clearly.", "- a: ReLU\n  repeat: 0",
+                 "- a: ReLU\n  when: false"),
+    "W401": Rule("Linear acts on the last dimension: after a convolution that is the width of the picture, rarely what is meant.",
+                 "- Conv2d: {out_channels: 8, kernel_size: 3}\n- Linear: 10",
+                 "- Conv2d: {out_channels: 8, kernel_size: 3}\n- Flatten\n- Linear: 10"),
+    "W402": Rule("Recurrent layers and attention read dimension 0 as time unless batch_first is true.",
+                 "- LSTM: {hidden_size: 8}          # of [N, T, 4]", "- LSTM: {hidden_size: 8, batch_first: true}"),
+    "W403": Rule("What a layer computes is used.", "- a: ReLU\n- b: Tanh\n  from: input",
+                 "- a: ReLU\n- b: Tanh\n  from: a"),
+    "W404": Rule("A layer with parameters among named ones should have a name: its number in the state_dict changes with every edit.",
+                 "- conv1: {Conv2d: {out_channels: 8, kernel_size: 3}}\n- Flatten\n- Linear: 10",
+                 "- conv1: {Conv2d: {out_channels: 8, kernel_size: 3}}\n- Flatten\n- fc: {Linear: 10}"),
+    "W405": Rule("A last layer with several outputs returns the first one only, unless `outputs` says otherwise.",
+                 "- lstm: {LSTM: {hidden_size: 8, batch_first: true}}",
+                 "- lstm: {LSTM: {hidden_size: 8, batch_first: true}}\n- a: ReLU\n  from: lstm.output"),
+    "W406": Rule("A free size that is halved and doubled again comes back only if it is even; the input can say so.",
+                 "input: [N, 3, H, W]\nlayers: [{MaxPool2d: 2}, {Upsample: {scale_factor: 2}}]",
+                 "input: [N, 3, 2*H, 2*W]\nlayers: [{MaxPool2d: 2}, {Upsample: {scale_factor: 2}}]"),
 }  # fmt: skip
+
+_KINDS = {
+    "E1": "YAML",
+    "E2": "structure",
+    "E3": "names and expressions",
+    "E4": "shapes and arguments of layers",
+    "E5": "checks",
+}
+
+
+def code_text(code: str, format: str = "text") -> str:
+    """The rule of a code with its example, as text, markdown, html or json."""
+    if code not in CODES:
+        near = closest(code, CODES)
+        raise NetcalcError(f"error: there is no code {code}\n  help: {f'did you mean {near}? ' if near else ''}the codes are {next(iter(CODES))} to {list(CODES)[-1]}")  # fmt: skip
+    rule = CODES[code]
+    severity = f"error, {_KINDS[code[:2]]}" if code.startswith("E") else "warning"
+    if format == "json":
+        import json
+
+        return json.dumps({"code": code, "severity": severity.split(",")[0], **rule._asdict()}, indent=2)
+    parts = [(title, text) for title, text in (("Wrong", rule.wrong), ("Right", rule.right)) if text]
+    if format == "html":
+        import html
+
+        shown = [f"<p>{title}:</p><pre>{html.escape(text)}</pre>" for title, text in parts]
+        return "\n".join([f"<h3>{code} ({severity})</h3>", f"<p>{html.escape(rule.text)}</p>", *shown])
+    if format == "markdown":
+        shown = [f"{title}:\n\n```yaml\n{text}\n```" for title, text in parts]
+        return "\n\n".join([f"## {code} ({severity})", rule.text, *shown])
+    if format == "latex":
+        shown = [f"{title}:\n\\begin{{verbatim}}\n{text}\n\\end{{verbatim}}" for title, text in parts]
+        return "\n\n".join([rf"\paragraph{{{code}}} ({severity})", rule.text.replace("_", r"\_").replace("%", r"\%"), *shown])  # fmt: skip
+    shown = [f"{title}:\n" + "\n".join(f"    {line}" for line in text.split("\n")) for title, text in parts]
+    return "\n\n".join([f"{code} ({severity})", rule.text, *shown])

@@ -1,0 +1,297 @@
+"""Closed forms: a figure of a network as a formula in what is free, checked against counted networks."""
+
+from __future__ import annotations
+
+import random
+from math import lcm
+from typing import NamedTuple
+
+from .. import facts
+from ..arith import Condition, Formula, at, names_of, to_sympy
+from ..errors import NetcalcError, SpecError
+from .algebra import cases, floors, tree, without_floors
+from .blackboard import escaped
+from .fold import lines
+from .notation import Latex, Python, Text
+from .quantities import quantity, unmodelled
+
+FORMATS = ("text", "latex", "python", "sympy", "json")
+POINTS = 5  # at which a formula is compared with a counted network
+MAX_TRIES = 400  # random points that may be looked at to find those that meet all conditions
+WIDTH = 100
+
+
+class FormulaResult(NamedTuple):
+    """A figure as a formula.
+
+    names: what it is in, in the order wanted. conditions: what these must fulfil. checked: the number of random points
+    at which it was compared with a counted network. groups: (label, formula) pairs that add up to it, if asked for.
+    """
+
+    model: str
+    variant: str | None
+    quantity: str
+    unit: str
+    value: object
+    names: tuple
+    conditions: tuple
+    checked: int
+    groups: tuple = ()
+    substituted: tuple = ()  # (name, formula) pairs
+    unmodelled: tuple = ()  # what makes it a lower bound, in words
+
+    def at(self, **values):
+        """Its number for values of the names; a formula in those that are left out."""
+        return at(self.value, values)
+
+    def to_sympy(self):
+        """As a sympy expression; its symbols are positive integers."""
+        return to_sympy(self.value)
+
+    def to_dict(self) -> dict:
+        """What `--format json` prints."""
+        return {
+            "model": self.model,
+            "variant": self.variant,
+            "quantity": self.quantity,
+            "unit": self.unit,
+            "names": list(self.names),
+            "formula": self.value if isinstance(self.value, int) else str(self.value),
+            "factored": Python()(tree(self.value, self.names, factor=True)),
+            "substituted": {name: str(value) for name, value in self.substituted},
+            "cases": [{"formula": str(item), "when": when} for item, when in cases(self.value)],
+            "unmodelled": list(self.unmodelled),
+            "conditions": list(map(str, self.conditions)),
+            "groups": [{"label": label, "formula": str(value)} for label, value in self.groups],
+            "checked_points": self.checked,
+        }
+
+    def format(self, format: str = "text") -> str:
+        """In one of FORMATS."""
+        if format == "json":
+            import json
+
+            return json.dumps(self.to_dict(), indent=2)
+        return {"text": _text, "latex": _latex, "python": _python, "sympy": _sympy}[format](self)
+
+    def __str__(self):
+        return self.format()
+
+    def _repr_html_(self):
+        import html
+
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+
+def formula(net, name: str, substitute: dict | None = None, by_group: bool = False) -> FormulaResult:
+    """A figure of a network as a formula in all that is free. substitute: formulas for some of its names."""
+    asked, substitute = quantity(name), substitute or {}
+    graph = net.graph
+    value, found = asked.of(net), dict(substitute)
+    unknown = [given for given in found if given not in graph.free]
+    if unknown:
+        raise NetcalcError(f"error: --substitute {unknown[0]}: `{unknown[0]}` is not free\n  help: free are {', '.join(graph.free) or 'no names; see --free'}")  # fmt: skip
+    checked = check(net, asked, value)
+    value = at(value, found)
+    groups = tuple((label, at(part, found)) for label, part in _groups(graph, asked)) if by_group else ()
+    return FormulaResult(
+        graph.spec.name, graph.variant, asked.name, asked.unit, value, _ordered(net, value, found), _conditions(graph, found, value),
+        checked, groups, tuple(found.items()), unmodelled(net, asked),
+    )  # fmt: skip
+
+
+def _ordered(net, value, found: dict) -> tuple:
+    """The names of a formula: those that were freed first, as they were given."""
+    sizes = [size for value in net.graph.inputs.values() for size in value.shape]
+    wanted = [*net.free_names, *(name for size in sizes for name in sorted(names_of(size))), *net.graph.free]
+    for name, replacement in found.items():
+        wanted += sorted(names_of(replacement))
+        wanted = [other for other in wanted if other != name]
+    return tuple(name for name in dict.fromkeys(wanted) if name in names_of(value))
+
+
+def _conditions(graph, found: dict, value) -> tuple:
+    """What the names of a formula must fulfil, as far as it is not settled."""
+    names = names_of(value)
+    conditions = [condition.at(found) for condition, _ in graph.conditions]
+    return tuple(dict.fromkeys(c for c in conditions if isinstance(c, Condition) and set(c.names()) & names))
+
+
+def _groups(graph, asked) -> list:
+    """The parts of a sum by module, at the first depth at which there are several."""
+    if asked.row is None:
+        raise NetcalcError(f"error: {asked.name} is not a sum over layers, so --by-group has no parts to name")
+    rows, parts = facts.rows(graph), []
+    for depth in range(1, 9):
+        found = [(line.title, line.sum(asked.row)) for line in lines(graph, rows, depth)]
+        parts = [(title, value) for title, value in found if isinstance(value, Formula) or value]
+        if len(parts) > 1:
+            break
+    return parts
+
+
+# -- the check
+
+
+def check(net, asked, value) -> int:
+    """Compare a formula with counted networks at random points; how many there were. Raises NetcalcError where it differs."""
+    graph = net.graph
+    if not isinstance(value, Formula) or not graph.free:
+        return 0
+    dice, checked = random.Random(0), 0
+    for point in _points(graph, value, dice):
+        try:
+            counted = asked.of(bound(net, point))
+        except SpecError:  # a size that the conditions do not know of, such as more layers than fit
+            continue
+        if at(value, point) != counted:
+            where = ", ".join(f"{name} = {number}" for name, number in point.items())
+            raise NetcalcError(f"error: the formula of {asked.name} gives {at(value, point)} for {where}, but the network counted there has {counted}\n"
+                               "  help: this is a fault of netcalc; please report it with the spec")  # fmt: skip
+        checked += 1
+        if checked == POINTS:
+            break
+    return checked
+
+
+def bound(net, values: dict):
+    """The network with numbers for names that were free."""
+    left = tuple(name for name in net.free_names if name not in values)
+    return type(net)(net.spec, {**net.given, **values}, net.variant_name, left)
+
+
+def _points(graph, value, dice):
+    """Random values for everything free that meet all conditions, small ones first."""
+    conditions = [condition for condition, _ in graph.conditions]
+    steps = {name: _step(name, value, conditions) for name in graph.free}
+    for attempt in range(MAX_TRIES):
+        most = 8 << min(attempt // 50, 6)
+        point = {name: dice.randint(1, most) * dice.choice((1, steps[name])) for name in graph.free}
+        if all(condition.at(point) is True for condition in conditions):
+            yield point
+
+
+def _step(name: str, value, conditions: list) -> int:
+    """A number whose multiples meet conditions of divisibility."""
+    quotients = [*floors(value), *(q for c in conditions for q in (*floors(c.left), *floors(c.right)))]
+    dens = [q.den for q in quotients if isinstance(q.den, int) and name in names_of(q.num)]
+    return min(lcm(*dens), 1 << 12) if dens else 1
+
+
+# -- how it is written
+
+
+def _written(value, names: tuple, factor: bool = False) -> str:
+    return Text(floors=True)(tree(value, names, factor)) if isinstance(value, Formula) else f"{value:,}"
+
+
+def _text(result: FormulaResult) -> str:
+    named = result.model + (f" ({result.variant})" if result.variant else "")
+    if not isinstance(result.value, Formula):
+        return f"{named}: {result.quantity} = {result.value:,} {result.unit}\nNothing is free in it; --free NAMES leaves arguments open."  # fmt: skip
+    found = [f"{named}: {result.quantity} ({result.unit}) in {', '.join(result.names)}", ""]
+    plain, factored = _written(result.value, result.names), _written(result.value, result.names, True)
+    if result.groups:
+        found += _grouped(result)
+    largest = cases(result.value)
+    if largest:
+        found += _cases(largest, result.names)
+    else:
+        found += _wrapped("= " if result.groups else "", plain)
+    if factored != plain and not largest:
+        found += _wrapped("= ", factored)
+    found.append("")
+    if result.substituted:
+        found.append(f"With {', '.join(f'{name} = {value}' for name, value in result.substituted)}.")
+    found += _offer(result)
+    valid = f", with {' and '.join(map(str, result.conditions))}" if result.conditions else ""
+    found.append(f"Valid for whole numbers from 1 on{valid}.")
+    found += [f"Not modelled, so a lower bound: {text}." for text in result.unmodelled]
+    found.append(_checked(result))
+    return "\n".join(found)
+
+
+def _grouped(result: FormulaResult) -> list[str]:
+    """A line for each module."""
+    wide = max(len(label) for label, _ in result.groups)
+    shown = [(label, _written(value, result.names, True)) for label, value in result.groups]
+    parts = [f"  {label:<{wide}}  {text}" for label, text in shown]
+    return [*parts, ""]
+
+
+def _cases(largest: list, names: tuple) -> list[str]:
+    """The terms of a maximum below each other, each with when it is the largest."""
+    shown = [(_written(item, names), when) for item, when in largest]
+    wide = max(len(text) for text, _ in shown)
+    return ["the largest of", *(f"  {text:<{wide}}  {when}".rstrip() for text, when in shown)]
+
+
+def _wrapped(start: str, text: str) -> list[str]:
+    """The lines of a formula: broken before signs, as far outside of parentheses as will do."""
+    for depth in range(6):
+        pieces = _pieces(text, depth)
+        if max(map(len, pieces)) <= WIDTH - 4:
+            break
+    lines = [start]
+    for piece in pieces:
+        if len(lines[-1]) + len(piece) > WIDTH and lines[-1].strip() not in ("", "="):
+            lines.append("    ")
+        lines[-1] += piece
+    return [line.rstrip() for line in lines]
+
+
+def _pieces(text: str, most: int) -> list[str]:
+    """The text cut before every + and - that stands in at most so many parentheses."""
+    pieces, depth = [""], 0
+    for place, char in enumerate(text):
+        depth += (char == "(") - (char == ")")
+        if char in "+-" and depth <= most and text[place + 1 : place + 2] == " " and place:
+            pieces.append("")
+        pieces[-1] += char
+    return pieces
+
+
+def _offer(result: FormulaResult) -> list[str]:
+    """What to substitute so that the floors go."""
+    offered = without_floors(result.value)
+    if not offered:
+        return []
+    shown = " ".join(f"{name}={value}" for name, value in offered.items())
+    order = tuple(name for name in result.names if name not in offered) + tuple(
+        name for value in offered.values() for name in sorted(value.names())
+    )
+    short = _written(at(result.value, offered), order, True)
+    return [f"Without floors, by --substitute {shown}:", *_wrapped("  ", short)]
+
+
+def _checked(result: FormulaResult) -> str:
+    if not result.checked:
+        return "Not checked: no random point was found that meets the conditions."
+    return f"Checked at {result.checked} random point{'s' if result.checked > 1 else ''}: equal to the counted network."
+
+
+def _latex(result: FormulaResult) -> str:
+    writer = Latex()
+    left = rf"\text{{{escaped(result.quantity)}}}"
+    body = [writer(tree(result.value, result.names)), writer(tree(result.value, result.names, True))]
+    rows = " \\\\\n  ".join(f"&= {text}" for text in dict.fromkeys(body))
+    valid = "".join(rf"\qquad \text{{where {escaped(str(condition))}}}" for condition in result.conditions)
+    return f"\\begin{{aligned}}\n{left} {rows}{valid}\n\\end{{aligned}}"
+
+
+def _python(result: FormulaResult) -> str:
+    """A function of the names."""
+    name = result.quantity.replace("-", "_")
+    valid = f" Valid where {' and '.join(map(str, result.conditions))}." if result.conditions else ""
+    model = result.model + (f" ({result.variant})" if result.variant else "")
+    doc = f'"""{result.quantity} of {model}, in {result.unit}.{valid}"""'
+    body = Python()(tree(result.value, result.names, factor=True))
+    return f"def {name}({', '.join(result.names)}):\n    {doc}\n    return {body}"
+
+
+def _sympy(result: FormulaResult) -> str:
+    from sympy import sstr
+
+    names = result.names
+    lead = [f'{", ".join(names)} = symbols("{" ".join(names)}", integer=True, positive=True)'] if names else []
+    return "\n".join(["from sympy import Max, Min, floor, symbols", "", *lead, f"{result.quantity.replace('-', '_')} = {sstr(result.to_sympy())}"])  # fmt: skip

@@ -1,0 +1,84 @@
+"""Receptive fields: against published ones, and against where torch's gradients reach."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import netcalc
+from netcalc.report.receptive import WHOLE, field
+
+SPECS = Path(__file__).parent.parent.parent / "specs"
+
+
+def of(net, name: str):
+    node = next(node for node in net.graph.nodes if node.path == name)
+    return field(net.graph, node)
+
+
+def last_windowed(net):
+    return [node.path for node in net.graph.nodes if node.layer.windows() is not None][-1]
+
+
+@pytest.mark.parametrize(("name", "size", "step"), [("alexnet", 195, 32), ("vgg16", 212, 32)])
+def test_published_fields(name, size, step):
+    """Araujo, Norris, Sim (2019), table 1: alexnet_v2 195, vgg_16 212, both with a stride of 32."""
+    net = netcalc.load(name)
+    sides = of(net, last_windowed(net))
+    assert [(side.size, side.step) for side in sides] == [(size, step)] * 2
+
+
+def test_resnet50_of_the_published_table_and_that_of_torchvision():
+    """Their resnet_v1_50 strides in the last block of a stage (as TF-slim does) and sees 483 positions. torchvision strides
+    in the first of the next one, so that fewer 3x3 windows are taken at the larger step: 427."""
+    text = (SPECS / "resnet.yaml").read_text(encoding="utf-8")
+    for stage in (2, 3, 4):
+        old = f"{{Block: {{planes: {64 << (stage - 1)}, stride: 2 if i == 0 else 1}}}}"
+        assert old in text
+        where = f'stride: "2 if i == depths[{stage - 1}] - 1 else 1"' if stage < 4 else "stride: 1"
+        text = text.replace(old, f"{{Block: {{planes: {64 << (stage - 1)}, {where}}}}}")
+    first = '{Block: {planes: 64, stride: "2 if i == depths[0] - 1 else 1"}}'
+    text = text.replace("{Block: {planes: 64}}", first)
+    slim = netcalc.load(text).variant("resnet50")
+    assert [side.size for side in of(slim, "layer4.2.conv3")] == [483, 483]
+    ours = of(netcalc.load("resnet50"), "layer4.2.conv3")
+    assert [(side.size, side.step) for side in ours] == [(427, 32)] * 2
+
+
+NETS = {
+    "windows": "[{Conv2d: {out_channels: 2, kernel_size: [3, 5], stride: [2, 1], padding: 1}}, {AvgPool2d: 2}, {Conv2d: {out_channels: 1, kernel_size: 3, dilation: 2}}]",
+    "residual": "[{Conv2d: {out_channels: 1, kernel_size: 3, padding: 1}}, {Residual: [{Conv2d: {out_channels: 1, kernel_size: 5, padding: 2}}]}, {AvgPool2d: 3}]",
+    "padded": "[{ZeroPad2d: {padding: [1, 2, 0, 3]}}, {Conv2d: {out_channels: 1, kernel_size: 4, stride: 2}}, {Conv2d: {out_channels: 1, kernel_size: 2, padding: same}}]",
+}
+
+
+@pytest.mark.parametrize("layers", NETS.values(), ids=list(NETS))
+def test_a_field_is_where_the_gradient_reaches(layers):
+    net = netcalc.load(f"netcalc: 1\ninput: [N, 1, 48, 48]\nlayers: {layers}\n")
+    module = net.to_torch()
+    for parameter in module.parameters():
+        torch.nn.init.ones_(parameter)
+    x = torch.ones(1, 1, 48, 48, requires_grad=True)
+    y = module(x)
+    place = [size // 2 for size in y.shape[2:]]
+    y[0, 0, place[0], place[1]].backward()
+    reached = x.grad[0, 0].nonzero()
+    sides = field(net.graph, net.graph.nodes[-1])
+    for number, side in enumerate(sides):
+        first, last = int(reached[:, number].min()), int(reached[:, number].max())
+        assert (first, last) == (place[number] * side.step - side.before, place[number] * side.step + side.after)
+
+
+def test_what_has_no_field_of_a_fixed_size_is_said():
+    resnet = netcalc.load("resnet50")
+    assert of(resnet, "avgpool") == WHOLE
+    assert "depends on the whole input" in str(resnet.explain("avgpool"))
+    assert "Receptive field" not in str(netcalc.load("alexnet").explain("fc1"))
+    assert "Not worked out from up1.up (ConvTranspose2d) on" in str(netcalc.load("unet").explain("up1.up"))
+    assert "Receptive field" not in str(netcalc.load("mlp").explain(netcalc.load("mlp").graph.nodes[-1].path))
+
+
+def test_a_field_larger_than_the_picture_is_said():
+    assert "more than the input has (224 x 224)" in str(netcalc.load("resnet50").explain("layer4.2.conv3"))
