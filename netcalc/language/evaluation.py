@@ -314,7 +314,12 @@ def make_divisible(value, divisor):
 
 
 def _round(value):
-    return _floor(value + Fraction(1, 2)) if isinstance(value, Formula) else round(value)
+    """To the nearest whole number, halves to the even one."""
+    if not isinstance(value, Formula):
+        return round(value)
+    if value.is_whole():
+        return value
+    return _floor(value / 2 + Fraction(1, 4)) + _ceil(value / 2 - Fraction(1, 4))
 
 
 #: the functions by name: (least, most) number of arguments, and what they do
