@@ -76,6 +76,21 @@ class Net:
         sizes = {graph.batch: batch} if graph.batch in graph.free else {}
         return Flops(graph, facts.rows(graph, sizes), sizes)
 
+    def sweep(self, sets: dict | None = None, **options):
+        """The figures of many designs: `net.sweep({"width": [1, 2, 4], "depth": "2..8"}, top=10, sort="-params")`.
+
+        The options are those of `netcalc.sweep`.
+        """
+        from .designs import sweep
+
+        return sweep(self, sets, **options)
+
+    def diff(self, other: Net):
+        """What is different in another network, layer by layer."""
+        from .report.diff import Diff
+
+        return Diff(self, other)
+
     def exported(self):
         """The exported source with the place of every layer in it: an `export.Export`."""
         from .export import export

@@ -21,6 +21,9 @@ Without SPEC, spec.yaml in the current folder is read.
     netcalc shapes resnet50                 output shapes
     netcalc flops vgg16 --batch 8           MACs and FLOPs, forward and backward
     netcalc params spec.yaml --set width=2  the same network, wider
+    netcalc sweep spec.yaml --set width=1,2,4 --set depth=2..8
+                                            many designs: filters, sorting, a Pareto front
+    netcalc diff resnet50 resnet101         two networks side by side
     netcalc check spec.yaml                 against its published numbers
     netcalc export resnet50 -o resnet50.py  the network as a PyTorch module
     netcalc verify resnet50                 what PyTorch measures beside the prediction
@@ -37,7 +40,9 @@ class _ReaderGone(Exception):
 class _Commands(click.Group):
     """The commands in the order of their usefulness, each loaded when it is used."""
 
-    names = ("shapes", "params", "flops", "check", "export", "verify", "models", "layers", "schema", "completion")
+    names = (
+        "shapes", "params", "flops", "sweep", "diff", "check", "export", "verify", "models", "layers", "schema", "completion",
+    )  # fmt: skip
 
     def list_commands(self, context):
         return list(self.names)
@@ -47,6 +52,8 @@ class _Commands(click.Group):
             return None
         if name in ("export", "verify"):
             from . import torch_commands as commands
+        elif name in ("sweep", "diff"):
+            from . import sweep_commands as commands
         else:
             from . import commands
 

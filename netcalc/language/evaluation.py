@@ -184,7 +184,7 @@ def _chain(node, lookup, text):
         operand = evaluated(operand_node, lookup, text)
         _numbers(operand_node, operand)
         try:
-            value = bounded(_OPERATORS[op](value, operand), start, operand_node[-1])
+            value = bounded(OPERATORS[op](value, operand), start, operand_node[-1])
         except ZeroDivisionError:
             raise ExpressionError("E305", "division by zero", start, operand_node[-1]) from None
     return value
@@ -335,7 +335,7 @@ FUNCTIONS = {
     "len": (1, 1, len),
     "make_divisible": (2, 2, make_divisible),
 }
-_OPERATORS = {
+OPERATORS = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
     "*": _times,

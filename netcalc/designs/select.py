@@ -17,6 +17,7 @@ class Selection:
         self.where, self.top = where, top
         self.sort = [self._key(name, "--sort") for name in sort]
         self.pareto = [self._key(name, "--pareto") for name in pareto]
+        self.order = self.sort or self.pareto
         self.valid = self.met = 0  # designs that exist, and that meet the condition
         self._kept: list[Block] = []
         self._background, self._behind = background, []
@@ -106,7 +107,7 @@ class Selection:
     def _ordered(self, block: Block) -> Block:
         import numpy
 
-        keys = [block.index, *(self._rank(block, name, sign) for name, sign in reversed(self.sort))]
+        keys = [block.index, *(self._rank(block, name, sign) for name, sign in reversed(self.order))]
         return block.take(numpy.lexsort(keys) if all(k.dtype != object for k in keys) else _by_tuples(keys))
 
     def _front(self, block: Block):
@@ -140,6 +141,8 @@ def front(costs):
 
     order = numpy.lexsort(costs.T[::-1])
     rows = costs[order]
+    if costs.shape[1] <= 2:
+        return numpy.sort(order[_staircase(rows)])
     at = 0
     while at < len(rows):
         # nothing later in the order can be better than this one in all; what is nowhere better than it goes
@@ -148,6 +151,19 @@ def front(costs):
         rows, order = rows[keeps], order[keeps]
         at += 1
     return numpy.sort(order)
+
+
+def _staircase(rows):
+    """The front of rows in order, where there are at most two columns: those below all before them, and their equals."""
+    import numpy
+
+    last = rows[:, -1]
+    lower = numpy.ones(len(rows), dtype=bool)
+    lower[1:] = last[1:] < numpy.minimum.accumulate(last)[:-1]
+    if rows.shape[1] == 1:
+        lower[1:] = False
+    latest = numpy.maximum.accumulate(numpy.where(lower, numpy.arange(len(rows)), 0))
+    return (rows == rows[latest]).all(axis=1)
 
 
 def _joined(blocks: list[Block]) -> Block:

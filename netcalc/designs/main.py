@@ -86,7 +86,7 @@ def _axes(net, sets: dict, variants: list[str]) -> list[Axis]:
 
 
 def _with_constants(net, constant: list[Axis]):
-    from .designs import with_values
+    from .family import with_values
 
     return with_values(net, {a.name: a.values[0] for a in constant})
 

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from .axes import Axis
-from .designs import Family, Fix, Invalid, family, why
+from .family import Family, Fix, Invalid, family, why
 
 FEW = 4  # designs to a combination of structural values below which symbols are not worth their while
 MAX_KEPT = 5_000  # families remembered
