@@ -64,11 +64,16 @@ def _paint(axes, result):
     shown, behind = result.columns, result.background
     if not len(result):
         raise NetcalcError("error: --plot: no design is left to draw")
-    if result.front or len(behind[first]) > len(result):
-        axes.scatter(_floats(behind[first]), _floats(behind[second]), s=9, color=PALE, linewidths=0, label="all designs" if not result.condition else f"designs with {result.condition}")  # fmt: skip
+    narrowed = len(behind[first]) > len(result)
+    if narrowed:
+        label = f"designs with {result.condition}" if result.condition else "all designs"
+        axes.scatter(_floats(behind[first]), _floats(behind[second]), s=9, color=PALE, linewidths=0, label=label)
     everything = [[*_floats(shown[name]), *_floats(behind[name])] for name in (first, second)]
     if result.front:
         _paint_front(axes, result, first, second)
+    elif narrowed:
+        x, y = _floats(shown[first]), _floats(shown[second])
+        axes.scatter(x, y, s=30, color=MARKED, linewidths=0, label=f"the best {len(x):,}")
     else:
         _paint_points(axes, result, first, second)
     for side, name, values in zip("xy", (first, second), everything, strict=True):
@@ -92,7 +97,7 @@ def _paint_front(axes, result, first: str, second: str):
     order = sorted(range(len(x)), key=lambda row: (x[row], y[row]))
     line = "-" if len(result.front) == 2 else ""
     axes.plot(
-        [x[row] for row in order], [y[row] for row in order], line, marker="o", markersize=5, linewidth=1.5,
+        [x[row] for row in order], [y[row] for row in order], line, marker="o", markersize=5 if len(x) < 50 else 3, linewidth=1.5,
         color=MARKED, label=f"Pareto front ({len(x):,})",
     )  # fmt: skip
 

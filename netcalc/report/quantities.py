@@ -22,9 +22,13 @@ def rows(net) -> list[facts.Row]:
     """The rows of a net, for one sample where the batch has no value; those of the net asked last are kept."""
     if _last["net"] is not net:
         graph = net.graph
-        one = graph.batch in graph.free and graph.batch not in net.given
-        _last.update(net=net, rows=facts.rows(graph, {graph.batch: 1} if one else {}))
+        _last.update(net=net, rows=facts.rows(graph, {graph.batch: 1} if one_sample(net) else {}))
     return _last["rows"]
+
+
+def one_sample(net) -> bool:
+    """Whether the figures are of one sample because the batch has no value."""
+    return net.graph.batch in net.graph.free and net.graph.batch not in net.given
 
 
 _last: dict = {"net": None, "rows": []}
