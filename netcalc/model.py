@@ -24,7 +24,7 @@ class Net:
         self.name = spec.source.name  # of the file
         self._graph: Graph | None = None
 
-    def at(self, **values) -> Net:
+    def at(self, /, **values) -> Net:
         """With values for arguments and free dimensions: `net.at(N=64, width=2)`. Text is read as in a spec."""
         return Net(
             self.spec,
