@@ -10,7 +10,13 @@ import click
 from ..errors import NetcalcError
 from .main import complain
 from .options import (
-    SetOption, SpecArgument, _names, _settings, loaded, output_options, show,
+    SetOption,
+    SpecArgument,
+    _names,
+    _settings,
+    loaded,
+    output_options,
+    show,
 )  # fmt: skip
 
 _SWEEP = [

@@ -142,7 +142,9 @@ def _range(name: str, text: str):
         raise NetcalcError(f"error: --set {name}={text}: this range is empty\n  help: {help}")
     count = (last - first) // step + 1
     if count > MAX_VALUES:
-        raise NetcalcError(f"error: --set {name}={text}: these are {count:,} values; an axis has at most {MAX_VALUES:,}")
+        raise NetcalcError(
+            f"error: --set {name}={text}: these are {count:,} values; an axis has at most {MAX_VALUES:,}"
+        )
     if all(type(number) is int for number in (first, last, step)):
         return range(first, first + step * count, step)
     return [_whole(first + step * number) for number in range(count)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from typing import NamedTuple
 
@@ -132,7 +133,7 @@ class Evaluator:
         changes = numpy.flatnonzero(key[1:] != key[:-1]) + 1
         if len(changes) + 1 == len(numpy.unique(key)):  # already side by side
             ends = [0, *changes.tolist(), count]
-            return [slice(a, b) for a, b in zip(ends, ends[1:], strict=False)]
+            return [slice(a, b) for a, b in itertools.pairwise(ends)]
         order = numpy.argsort(key, kind="stable")
         return numpy.split(order, numpy.flatnonzero(numpy.diff(key[order])) + 1)
 

@@ -77,8 +77,10 @@ def _axes(net, sets: dict, variants: list[str]) -> list[Axis]:
     found = [axis(name, given, net.spec) for name, given in sets.items()]
     for name in variants:
         if name not in net.variants:
-            raise unknown(name, net.variants, "variant") if net.variants else NetcalcError(
-                "error: this spec has no variants"
+            raise (
+                unknown(name, net.variants, "variant")
+                if net.variants
+                else NetcalcError("error: this spec has no variants")
             )
     if VARIANT in sets and variants:
         raise NetcalcError(f"error: `{VARIANT}` is an argument of this spec: its variants cannot be an axis beside it")

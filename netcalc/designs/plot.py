@@ -34,7 +34,13 @@ def draw(result, path: str, format: str | None = None) -> None:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    style = {"font.size": 11, "svg.fonttype": "none", "axes.edgecolor": INK, "axes.labelcolor": INK, "svg.hashsalt": "netcalc"}
+    style = {
+        "font.size": 11,
+        "svg.fonttype": "none",
+        "axes.edgecolor": INK,
+        "axes.labelcolor": INK,
+        "svg.hashsalt": "netcalc",
+    }
     with rc_context(style):
         figure = Figure(figsize=(8, 5), layout="constrained")
         _paint(figure.add_subplot(), result)
@@ -43,7 +49,9 @@ def draw(result, path: str, format: str | None = None) -> None:
 
 def _write(figure, path: str, format: str):
     try:
-        handle, temporary = tempfile.mkstemp(dir=os.path.dirname(os.path.abspath(path)), prefix=".plot.", suffix=f".{format}")
+        handle, temporary = tempfile.mkstemp(
+            dir=os.path.dirname(os.path.abspath(path)), prefix=".plot.", suffix=f".{format}"
+        )
         try:
             with os.fdopen(handle, "wb") as file:
                 no_date = {"Date": None} if format == "svg" else {"CreationDate": None} if format == "pdf" else {}

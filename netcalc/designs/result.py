@@ -147,7 +147,7 @@ def _csv(value):
 
 
 def _alignment(axis) -> str:
-    return "left" if axis.name == VARIANT or axis.array().dtype == object and _is_text(axis.values[0]) else "right"
+    return "left" if axis.name == VARIANT or (axis.array().dtype == object and _is_text(axis.values[0])) else "right"
 
 
 def _is_text(value) -> bool:
@@ -169,7 +169,9 @@ def _title(net, base, axes, varying, designs) -> list[str]:
     listed = "; ".join(f"{axis.name} = {axis.text}" for axis in varying)
     above = [f"{name}: {count}{drawn}" + (f": {listed}" if listed else "")]
     fixed = [f"{axis.name} = {text_of(axis.values[0])}" for axis in axes if len(axis) == 1]
-    fixed += [f"{given} = {text_of(value)}" for given, value in net.given.items() if given not in [a.name for a in axes]]
+    fixed += [
+        f"{given} = {text_of(value)}" for given, value in net.given.items() if given not in [a.name for a in axes]
+    ]
     one = _one_sample(net, axes)
     return [*above, *([f"For {', '.join([*fixed, *one])}."] if fixed or one else [])]
 
@@ -190,7 +192,7 @@ def _notes(selection) -> list[str]:
         listed = " and ".join(f"{'most' if sign < 0 else 'least'} {name}" for name, sign in selection.pareto)
         notes.append(f"Pareto front: {listed}")
     if selection.sort and selection.top is not None:
-        notes.append("The first by " + ", ".join(f"{'most' if s < 0 else 'least'} {name}" for name, s in selection.sort))
+        notes.append(
+            "The first by " + ", ".join(f"{'most' if s < 0 else 'least'} {name}" for name, s in selection.sort)
+        )
     return notes
-
-

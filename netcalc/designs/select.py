@@ -132,7 +132,9 @@ def _by_tuples(keys):
     import numpy
 
     columns = [key.tolist() for key in reversed(keys)]
-    return numpy.array(sorted(range(len(columns[0])), key=lambda row: tuple(c[row] for c in columns)), dtype=numpy.int64)
+    return numpy.array(
+        sorted(range(len(columns[0])), key=lambda row: tuple(c[row] for c in columns)), dtype=numpy.int64
+    )
 
 
 def front(costs):

@@ -16,7 +16,9 @@ UNITS = {
     "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15,
     "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
 }  # fmt: skip
-_WITH_UNIT = re.compile(rf"(?<![\w.])(\d[\d_]*(?:\.\d+)?)\s?({'|'.join(sorted(UNITS, key=len, reverse=True))})(?![\w.])")
+_WITH_UNIT = re.compile(
+    rf"(?<![\w.])(\d[\d_]*(?:\.\d+)?)\s?({'|'.join(sorted(UNITS, key=len, reverse=True))})(?![\w.])"
+)
 _EXAMPLE = '--where "params < 30M and macs <= 300M"'
 
 

@@ -55,7 +55,15 @@ def _what(row: facts.Row) -> tuple:
     """What a layer is, apart from its name."""
     node = row.node
     arguments = tuple(sorted((name, str(node.layer.value(name))) for name in node.layer.args))
-    return (row.type, arguments, str(node.shapes), str(row.output), str(node.params), node.frozen, node.original is None)
+    return (
+        row.type,
+        arguments,
+        str(node.shapes),
+        str(row.output),
+        str(node.params),
+        node.frozen,
+        node.original is None,
+    )
 
 
 def pairs(before: list[facts.Row], after: list[facts.Row]) -> list[Pair]:
@@ -86,7 +94,9 @@ def _renamed(before: list[facts.Row], after: list[facts.Row]) -> dict[int, facts
     before, after = ([row for row in found if row.node.params] for found in (before, after))
     matcher = SequenceMatcher(None, [_what(row) for row in before], [_what(row) for row in after], autojunk=False)
     return {
-        id(before[block.a + k]): after[block.b + k] for block in matcher.get_matching_blocks() for k in range(block.size)
+        id(before[block.a + k]): after[block.b + k]
+        for block in matcher.get_matching_blocks()
+        for k in range(block.size)
     }
 
 

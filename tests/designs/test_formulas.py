@@ -28,7 +28,9 @@ NUMBERS = st.integers(1, 50) | st.integers(1, 2**40)
 @given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=20))
 def test_arrays_equal_numbers(name, pairs):
     formula, python = FORMULAS[name]
-    columns = {n: numpy.array(column, dtype=numpy.int64) for n, column in zip("ab", zip(*pairs, strict=True), strict=True)}
+    columns = {
+        n: numpy.array(column, dtype=numpy.int64) for n, column in zip("ab", zip(*pairs, strict=True), strict=True)
+    }
     ranges = {n: (int(column.min()), int(column.max())) for n, column in columns.items()}
     expected = [python(a, b) for a, b in pairs]
     found = Compiled(formula, ranges)(columns)

@@ -112,13 +112,17 @@ def test_fractions_are_exact():
 
 def test_never_a_silent_overflow(symbols):
     """2**40 * 2**40 is 0 in int64."""
-    net = netcalc.load("netcalc: 1\nargs: {a: 1, b: 1}\ninput: [N, a]\nlayers: [{fc: {Linear: {out_features: b, bias: false}}}]\n")
+    net = netcalc.load(
+        "netcalc: 1\nargs: {a: 1, b: 1}\ninput: [N, a]\nlayers: [{fc: {Linear: {out_features: b, bias: false}}}]\n"
+    )
     found = net.sweep({"a": [3, 2**40], "b": [5, 2**40]}, columns="params,macs", where="params > 100", sort="-params")
     assert [row["params"] for row in found.rows] == [2**80, 5 * 2**40, 3 * 2**40]
     assert [row["macs"] for row in found.rows] == [2**80, 5 * 2**40, 3 * 2**40]
 
 
-@pytest.mark.parametrize("name", ["gpt2", "vit", "unet", "mlp_mixer", "resnext", "swin", "densenet", "t5", "wide_resnet_cifar"])
+@pytest.mark.parametrize(
+    "name", ["gpt2", "vit", "unet", "mlp_mixer", "resnext", "swin", "densenet", "t5", "wide_resnet_cifar"]
+)
 def test_shipped_networks_equal_each_design_alone(name, symbols):
     net = netcalc.load(name)
     axes = {n: sorted({1, 2, v, max(1, v // 2)}) for n, v in net.graph.args.items() if type(v) is int}
@@ -184,7 +188,9 @@ def test_many_reasons_that_differ_in_numbers_are_told_as_one():
 
 
 def test_where_nothing_is_valid_the_reason_is_the_error():
-    with pytest.raises(NetcalcError, match=r"none of the 2 designs is valid: in_channels = 12 is not divisible by groups = 5"):
+    with pytest.raises(
+        NetcalcError, match=r"none of the 2 designs is valid: in_channels = 12 is not divisible by groups = 5"
+    ):
         netcalc.load(GROUPED).sweep({"groups": [5, 7]})
 
 
@@ -199,7 +205,9 @@ def test_an_argument_below_what_its_layer_takes_is_invalid(symbols):
 
 
 def test_where_sort_and_top(plain):
-    found = plain.sweep({"w": "1..50", "d": "0..4"}, where="params < 1k and not d == 3 and macs / w >= 15.5", sort="-params,d", top=7)
+    found = plain.sweep(
+        {"w": "1..50", "d": "0..4"}, where="params < 1k and not d == 3 and macs / w >= 15.5", sort="-params,d", top=7
+    )
     rows = [(params(w, d, 3), d, w) for w in range(1, 51) for d in (0, 1, 2, 4)
             if params(w, d, 3) < 1000 and macs(w, d, 3) >= 15.5 * w]  # fmt: skip
     best = sorted(rows, key=lambda row: (-row[0], row[1]))[:7]
@@ -208,8 +216,13 @@ def test_where_sort_and_top(plain):
 
 
 def test_where_knows_units_words_and_variants(plain):
-    found = plain.sweep({"Act": "ReLU,GELU", "w": [1, 100]}, variants="deep,wide", where="Act == GELU and variant != wide")
-    assert [(row["variant"], row["Act"], row["w"]) for row in found.rows] == [("deep", "GELU", 1), ("deep", "GELU", 100)]
+    found = plain.sweep(
+        {"Act": "ReLU,GELU", "w": [1, 100]}, variants="deep,wide", where="Act == GELU and variant != wide"
+    )
+    assert [(row["variant"], row["Act"], row["w"]) for row in found.rows] == [
+        ("deep", "GELU", 1),
+        ("deep", "GELU", 100),
+    ]
     assert len(plain.sweep({"w": "1..400"}, where="params <= 1.5k or params > 2KiB")) == len(
         [w for w in range(1, 401) if params(w, 2, 3) <= 1500 or params(w, 2, 3) > 2048]
     )
@@ -234,18 +247,30 @@ def test_wrong_conditions_are_explained(plain, condition, said):
 def test_the_pareto_front_is_that_of_all_pairs(plain):
     found = plain.sweep({"w": "1..12", "d": "0..8"}, pareto="max:params,macs,d")
     everything = [(-params(w, d, 3), macs(w, d, 3), d) for w in range(1, 13) for d in range(9)]
-    best = [a for a in everything if not any(all(x <= y for x, y in zip(b, a, strict=True)) and b != a for b in everything)]
+    best = [
+        a for a in everything if not any(all(x <= y for x, y in zip(b, a, strict=True)) and b != a for b in everything)
+    ]
     assert sorted((-row["params"], row["macs"], row["d"]) for row in found.rows) == sorted(best)
 
 
 @given(st.integers(1, 4).flatmap(lambda n: st.lists(st.tuples(*[st.integers(0, 6)] * n), min_size=1, max_size=40)))
 def test_front(rows):
-    best = [i for i, a in enumerate(rows) if not any(b != a and all(x <= y for x, y in zip(b, a, strict=True)) for b in rows)]
+    best = [
+        i
+        for i, a in enumerate(rows)
+        if not any(b != a and all(x <= y for x, y in zip(b, a, strict=True)) for b in rows)
+    ]
     assert front(numpy.array(rows)).tolist() == best
 
 
 def test_chunks_change_nothing(plain, monkeypatch):
-    options = [{}, {"top": 5, "sort": "-macs"}, {"pareto": "-w,macs"}, {"where": "params % 2 == 0", "top": 9}, {"sample": 60}]
+    options = [
+        {},
+        {"top": 5, "sort": "-macs"},
+        {"pareto": "-w,macs"},
+        {"where": "params % 2 == 0", "top": 9},
+        {"sample": 60},
+    ]
     axes = {"w": "1..30", "bias": "true,false", "d": "1..3"}
     whole = [plain.sweep(axes, **option).to_dict() for option in options]
     monkeypatch.setattr(sweeps, "CHUNK", 7)
