@@ -195,7 +195,7 @@ def test_json_of_a_difference(run, linear):
 def test_diff_formats(run, linear):
     command = ("diff", "linear.yaml", "linear.yaml", "--set-b", "w=8")
     rows = list(csv.DictReader(io.StringIO(run(*command, "--format", "csv").out)))
-    assert [(row["name"], row["params_before"], row["params_after"]) for row in rows][0] == ("a", "44", "88")
+    assert next((row["name"], row["params_before"], row["params_after"]) for row in rows) == ("a", "44", "88")
     for format in ("markdown", "latex", "html"):
         assert "88" in run(*command, "--format", format).out
 
