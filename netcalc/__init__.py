@@ -7,7 +7,7 @@ print(net.params())
 from __future__ import annotations
 
 __version__ = "0.1.0"
-__all__ = ["Net", "NetcalcError", "SpecError", "__version__", "load"]
+__all__ = ["Net", "NetcalcError", "SpecError", "__version__", "load", "sweep"]
 
 
 def __getattr__(name: str):
@@ -16,6 +16,10 @@ def __getattr__(name: str):
         from . import model
 
         return getattr(model, name)
+    if name == "sweep":
+        from .designs import sweep
+
+        return sweep
     if name in ("NetcalcError", "SpecError"):
         from . import errors
 

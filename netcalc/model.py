@@ -25,7 +25,7 @@ class Net:
         self._graph: Graph | None = None
         self._export = None
 
-    def at(self, **values) -> Net:
+    def at(self, /, **values) -> Net:
         """With values for arguments and free dimensions: `net.at(N=64, width=2)`. Text is read as in a spec."""
         return Net(
             self.spec,
@@ -94,6 +94,21 @@ class Net:
         from .report.solve import solve
 
         return solve(self, condition, unknown, step)
+
+    def sweep(self, sets: dict | None = None, **options):
+        """The figures of many designs: `net.sweep({"width": [1, 2, 4], "depth": "2..8"}, top=10, sort="-params")`.
+
+        The options are those of `netcalc.sweep`.
+        """
+        from .designs import sweep
+
+        return sweep(self, sets, **options)
+
+    def diff(self, other: Net):
+        """What is different in another network, layer by layer."""
+        from .report.diff import Diff
+
+        return Diff(self, other)
 
     def exported(self):
         """The exported source with the place of every layer in it: an `export.Export`."""

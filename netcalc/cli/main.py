@@ -24,6 +24,9 @@ Without SPEC, spec.yaml in the current folder is read.
     netcalc explain alexnet conv1           how a layer's numbers come about
     netcalc formula gpt2 params --free n_layer,n_embd   a closed form
     netcalc params spec.yaml --set width=2  the same network, wider
+    netcalc sweep spec.yaml --set width=1,2,4 --set depth=2..8
+                                            many designs: filters, sorting, a Pareto front
+    netcalc diff resnet50 resnet101         two networks side by side
     netcalc check spec.yaml                 against its published numbers
     netcalc export resnet50 -o resnet50.py  the network as a PyTorch module
     netcalc verify resnet50                 what PyTorch measures beside the prediction
@@ -41,8 +44,8 @@ class _Commands(click.Group):
     """The commands in the order of their usefulness, each loaded when it is used."""
 
     names = (
-        "shapes", "params", "flops", "memory", "explain", "formula", "solve", "check", "export", "verify", "models",
-        "layers", "schema", "completion",
+        "shapes", "params", "flops", "memory", "explain", "formula", "solve", "sweep", "diff", "check", "export", "verify",
+        "models", "layers", "schema", "completion",
     )  # fmt: skip
 
     def list_commands(self, context):
@@ -57,6 +60,8 @@ class _Commands(click.Group):
             from . import memory_commands as commands
         elif name in ("explain", "formula", "solve"):
             from . import formula_commands as commands
+        elif name in ("sweep", "diff"):
+            from . import sweep_commands as commands
         else:
             from . import commands
 

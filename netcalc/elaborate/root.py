@@ -40,7 +40,7 @@ def root_environment(spec: Spec, given: dict, variant: str | None, free) -> tupl
     inputs = {
         i.name: Value(_checked_shape(i, env), i.dtype, label=f"the input `{i.name}`") for i in spec.inputs.values()
     }
-    still_free = frozenset(n for n in dimensions if isinstance(env.values[n], Formula))
+    still_free = frozenset(n for n in dimensions if isinstance(env.values[n], Formula) and n not in given)
     return env, inputs, still_free
 
 
@@ -60,6 +60,11 @@ def _dimensions(spec: Spec) -> list[str]:
             if entry.kind == "text":
                 found.update((n, None) for n in sorted(parsed(entry).names) if names.is_type(n) and n not in spec.args)
     return list(found)
+
+
+def check_given(given: dict, spec: Spec, option: str):
+    """Raises SpecError where a name is neither an argument nor a free dimension of a spec."""
+    _check_given(given, spec, _dimensions(spec), option)
 
 
 def _check_given(given: dict, spec: Spec, dimensions: list[str], option: str):

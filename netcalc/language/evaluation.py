@@ -184,7 +184,7 @@ def _chain(node, lookup, text):
         operand = evaluated(operand_node, lookup, text)
         _numbers(operand_node, operand)
         try:
-            value = bounded(_OPERATORS[op](value, operand), start, operand_node[-1])
+            value = bounded(OPERATORS[op](value, operand), start, operand_node[-1])
         except ZeroDivisionError:
             raise ExpressionError("E305", "division by zero", start, operand_node[-1]) from None
     return value
@@ -314,7 +314,12 @@ def make_divisible(value, divisor):
 
 
 def _round(value):
-    return _floor(value + Fraction(1, 2)) if isinstance(value, Formula) else round(value)
+    """To the nearest whole number, halves to the even one."""
+    if not isinstance(value, Formula):
+        return round(value)
+    if value.is_whole():
+        return value
+    return _floor(value / 2 + Fraction(1, 4)) + _ceil(value / 2 - Fraction(1, 4))
 
 
 #: the functions by name: (least, most) number of arguments, and what they do
@@ -330,7 +335,7 @@ FUNCTIONS = {
     "len": (1, 1, len),
     "make_divisible": (2, 2, make_divisible),
 }
-_OPERATORS = {
+OPERATORS = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
     "*": _times,

@@ -167,12 +167,10 @@ def test_formula(text, expected):
         "sum([H, 1, W])",
     ],
 )
-@pytest.mark.parametrize("h, w", [(1, 1), (5, 2), (9, 14), (10, 3)])
+@pytest.mark.parametrize("h, w", [(1, 1), (5, 2), (9, 14), (10, 3), (6, 7), (2, 2), (14, 1)])
 def test_formula_with_numbers_put_in(text, h, w):
     """A formula at given sizes is what the expression gives for those sizes."""
     numbers = {"H": h, "W": w}
-    if text.startswith("round") and h % 4 == 2:
-        pytest.skip("a formula rounds halves up")
     assert value(text).at(numbers) == parse(text).value(numbers.__getitem__)
 
 

@@ -1,0 +1,218 @@
+"""One network for many designs: what can be a symbol is one, and its figures become functions of arrays."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from ..arith import Formula, Undecided, names_of, symbol
+from ..errors import NetcalcError, SpecError
+from ..layers.kinds import ArgumentError
+from .axes import VARIANT
+from .formulas import Compiled, Test, Unbounded, interval
+from .quantities import quantity
+
+MAX_SIZE = 2**62  # of a dimension, as in the walk
+MAX_LAYERS = 3_000  # executed by a free repeat; far below the limits of the walk, which are for numbers
+
+
+class Fix(Exception):
+    """An axis cannot be a symbol here: its values have to be tried one by one."""
+
+    def __init__(self, name: str):
+        self.name = name
+        super().__init__(name)
+
+
+class Family(NamedTuple):
+    """Designs that differ only in the values of symbols. tests: what must hold. figures: by name of the quantity."""
+
+    tests: list[Test]
+    figures: dict[str, Compiled]
+
+
+class Invalid(NamedTuple):
+    """Designs that do not exist, and why."""
+
+    reason: str
+
+
+def with_values(net, values: dict):
+    """The net with the values of axes, the one of variants among them."""
+    variant = values.get(VARIANT)
+    net = net.variant(variant) if variant is not None else net
+    return net.at(**{name: value for name, value in values.items() if name != VARIANT})
+
+
+def family(net, fixed: dict, free: dict, wanted: list[str], samples: list[dict]):
+    """The Family of the designs with the values `fixed`, or an Invalid. Raises Fix where it takes fewer symbols.
+
+    free: the axes to leave open, by name. samples: the values of `free` in some of the designs.
+    """
+    ranges = {name: axis.range for name, axis in free.items()}
+    try:
+        made = with_values(net, {**fixed, **{name: symbol(name) for name in free}})
+        made.graph  # noqa: B018  (its errors come before those of quantities)
+    except (SpecError, Undecided) as problem:
+        return _refused(net, fixed, free, problem, samples)
+    try:
+        _check_ranges(made.graph, ranges)
+        tests = [_test(condition, ranges) for condition, _ in made.graph.conditions if _concerns(condition, ranges)]
+        figures = {name: Compiled(_closed(quantity(made, name), name, ranges), ranges) for name in wanted}
+    except Unbounded as problem:
+        raise Fix(_fewest(problem.names & free.keys() or free, free)) from None
+    except NetcalcError:
+        raise
+    except (Undecided, TypeError, ValueError) as problem:  # a quantity that asks about sizes
+        if not free:
+            raise
+        raise Fix(_blamed(str(problem), free)) from None
+    return Family(tests, figures)
+
+
+def _closed(figure, name: str, ranges: dict):
+    """A figure in which nothing is free but the axes."""
+    others = sorted(names_of(figure) - ranges.keys())
+    if others:
+        settings = " ".join(f"--set {other}=..." for other in others)
+        raise NetcalcError(f"error: {name} depends on {', '.join(others)}, which has no value\n  help: {settings}")
+    return figure
+
+
+# -- when it cannot be
+
+
+def _refused(net, fixed: dict, free: dict, problem, samples: list[dict]):
+    """Invalid where the designs are so whatever the symbols; otherwise raises Fix."""
+    if not free:
+        return Invalid(reason(problem))
+    if all(_message(net, {**fixed, **values}) == str(problem) for values in samples):
+        return Invalid(reason(problem))
+    raise Fix(_blamed(str(problem), free))
+
+
+def _message(net, values: dict) -> str | None:
+    try:
+        with_values(net, values).graph  # noqa: B018
+    except SpecError as problem:
+        return str(problem)
+    return None
+
+
+def _blamed(message: str, free: dict) -> str:
+    """The axis that a message names, or else the one with the fewest values."""
+    first = message.split("\n", 1)[0]
+    named = {name: axis for name, axis in free.items() if re.search(rf"\b{re.escape(name)}\b", first)}
+    return _fewest(named or free, free)
+
+
+def _fewest(names, free: dict) -> str:
+    return min(names, key=lambda name: len(free[name]))
+
+
+def reason(problem) -> str:
+    """Why a design is invalid, in a line."""
+    if not isinstance(problem, SpecError):
+        return str(problem)
+    first = problem.diagnostics[0]
+    return first.text
+
+
+def why(net, values: dict) -> str | None:
+    """The reason why a single design is invalid; None where it is not."""
+    try:
+        with_values(net, values).graph  # noqa: B018
+    except SpecError as problem:
+        return reason(problem)
+    return None
+
+
+# -- what numbers are checked for and symbols are not
+
+
+def _concerns(condition, ranges: dict) -> bool:
+    return any(name in ranges for name in condition.names())
+
+
+def _test(condition, ranges: dict) -> Test:
+    others = set(condition.names()) - ranges.keys()
+    if others:  # open for some values and decided for others
+        raise Unbounded(set(condition.names()) & ranges.keys())
+    return Test(condition, ranges)
+
+
+def _check_ranges(graph, ranges: dict):
+    """Raises Unbounded where a number in the place of a symbol might be refused: an argument that its layer does not
+    take, a size below 1 or beyond any tensor, a negative or very large count of copies."""
+    for value in graph.inputs.values():
+        for size in value.shape:
+            _check_size(size, ranges, 1)
+    for value in graph.args.values():
+        for formula in _formulas(value):
+            _ends(formula, ranges)
+    layers = 0
+    for node in graph.nodes:
+        _check_arguments(node.layer, ranges)
+        for value in node.outputs:
+            for size in value.shape:
+                _check_size(size, ranges, None)
+        layers += _check_copies(node, ranges)
+        if layers > MAX_LAYERS and isinstance(node.times, Formula):
+            raise Unbounded(node.times.names())
+
+
+def _ends(formula, ranges: dict) -> tuple | None:
+    """(least, greatest); None where it is no formula in the axes alone."""
+    if not isinstance(formula, Formula) or not formula.names() <= ranges.keys():
+        return None
+    return interval(formula, ranges)
+
+
+def _check_size(size, ranges: dict, least: int | None):
+    ends = _ends(size, ranges)
+    if ends is not None and ((least is not None and ends[0] < least) or ends[1] > MAX_SIZE):
+        raise Unbounded(size.names())
+
+
+def _check_copies(node, ranges: dict) -> int:
+    """How often a node runs at most."""
+    scope = node.scope
+    while scope is not None:
+        ends = _ends(scope.times, ranges)
+        if ends is not None and ends[0] < 1:
+            raise Unbounded(scope.times.names())
+        scope = scope.outer
+    ends = _ends(node.times, ranges)
+    return 1 if ends is None else ends[1]
+
+
+def _check_arguments(layer, ranges: dict):
+    for name, value in layer.given.items():
+        formulas = list(_formulas(value))
+        if not formulas or name not in layer.args:
+            continue
+        for end in (0, 1):
+            try:
+                layer.args[name].kind.convert(_at_end(value, ranges, end), layer.ndim)
+            except ArgumentError:
+                raise Unbounded(frozenset().union(*(formula.names() for formula in formulas))) from None
+
+
+def _formulas(value):
+    if isinstance(value, Formula):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _formulas(item)
+    elif isinstance(value, dict):
+        yield from _formulas(list(value.values()))
+    elif hasattr(value, "given"):
+        yield from _formulas(value.given)
+
+
+def _at_end(value, ranges: dict, end: int):
+    """A value with the least (end 0) or greatest of each formula in its place."""
+    if isinstance(value, (list, tuple)):
+        return [_at_end(item, ranges, end) for item in value]
+    ends = _ends(value, ranges)
+    return value if ends is None else ends[end]
