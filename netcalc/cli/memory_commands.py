@@ -242,6 +242,8 @@ def _levers(net, size: str | None, batch: int | None, options: dict):
     if size and not size[:1].isdigit() and "device" not in options:
         options = {**options, "device": size}
 
+    measured: list[str] = []
+
     def cost(changes: dict) -> Cost | None:
         merged = {**options, **changes}
         if "amp" in changes:
@@ -260,11 +262,13 @@ def _levers(net, size: str | None, batch: int | None, options: dict):
             if not changes:
                 raise
             return None
-        needed = found.peak.bytes if found.allocated is None else found.allocated.reserved
-        return Cost(needed, found.simulated.flops)
+        if found.allocated is None:
+            return Cost(found.peak.bytes, found.simulated.flops)
+        measured[:] = ["reserved"]
+        return Cost(found.allocated.reserved, found.simulated.flops)
 
     base = cost({})
     if not isinstance(base.bytes, int):
         raise NetcalcError("error: --levers needs numbers\n  help: give the free sizes a value with --batch and --set")
     table = measure(cost, levers(batch or 1), bound.bytes if bound else None)
-    return Levers(table, _named(net), (bound.bytes, bound.text) if bound else None)
+    return Levers(table, _named(net), (bound.bytes, bound.text) if bound else None, *measured)

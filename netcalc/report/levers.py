@@ -9,10 +9,11 @@ from .table import csv_text, mebibytes
 
 
 class Levers:
-    """What would make a training step smaller. limit: bytes to stay within, and what they are as text."""
+    """What would make a training step smaller. limit: bytes to stay within, and what they are as text. what: which bytes
+    were measured, "peak" or "reserved"."""
 
-    def __init__(self, table: Table, title: str, limit: tuple[int, str] | None = None):
-        self.levers, self.title, self.limit = table, title, limit
+    def __init__(self, table: Table, title: str, limit: tuple[int, str] | None = None, what: str = "peak"):
+        self.levers, self.title, self.limit, self.what = table, title, limit, what
 
     @property
     def rows(self) -> list[dict]:
@@ -32,7 +33,7 @@ class Levers:
         found = {
             "kind": kind,
             "levers": [lever.name for lever in pulled.levers],
-            "peak": pulled.cost.bytes,
+            self.what: pulled.cost.bytes,
             "saved": pulled.saved,
             "extra_flops": pulled.extra_flops,
             "same_training": pulled.exact,
@@ -42,7 +43,7 @@ class Levers:
     def to_dict(self) -> dict:
         names = {"saves_nothing": self.levers.useless, "does_not_apply": self.levers.missing}
         return {
-            "peak": self.levers.base.bytes,
+            self.what: self.levers.base.bytes,
             "flops": self.levers.base.flops,
             **({"limit": self.limit[0]} if self.limit else {}),
             "levers": self.rows,
@@ -51,7 +52,7 @@ class Levers:
 
     def table(self) -> Drawn:
         unit = Unit([self.levers.base.bytes])
-        columns = [("Lever", "left", 0), (f"Peak ({unit.name})", "right", 0), (f"Saves ({unit.name})", "right", 0), ("Saves", "right", 0),
+        columns = [("Lever", "left", 0), (f"{self.what.capitalize()} ({unit.name})", "right", 0), (f"Saves ({unit.name})", "right", 0), ("Saves", "right", 0),
                    ("Extra FLOPs", "right", 0), ("Training", "left", 1)]  # fmt: skip
         columns += [("Fits", "left", 0)] if self.limit else []
         rows = []
@@ -73,11 +74,12 @@ class Levers:
 
     def _above(self) -> list[str]:
         base = self.levers.base
+        words = "peak" if self.what == "peak" else f"{self.what} memory"
         fits = ""
         if self.limit:
             fits = "; it fits" if base.bytes <= self.limit[0] else f"; {mebibytes(base.bytes - self.limit[0])} too much"
             fits += f" for {self.limit[1]}"
-        return [f"{self.title}: what would make the peak of {mebibytes(base.bytes)} smaller{fits}"]
+        return [f"{self.title}: what would make the {words} of {mebibytes(base.bytes)} smaller{fits}"]
 
     def _below(self) -> list[str]:
         found = [

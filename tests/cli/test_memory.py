@@ -181,6 +181,11 @@ def test_levers(run, asked):
     assert all("momentum" not in call for call in asked if call["optimizer"] == "sgd")
     assert not any("amp" in call and "dtype" in call for call in asked)
     assert "what would make the peak of" in run("memory", "two.yaml", "--batch", "16", "--levers", "--fit", "2MiB").out
+    on_cuda = json.loads(
+        run("memory", "two.yaml", "--batch", "16", "--levers", "--device", "t4", "--format", "json").out
+    )
+    # the weights, gradients and 16 samples are blocks of their own segments: more than the tensors
+    assert on_cuda["reserved"] > found["peak"] and "peak" not in on_cuda
 
 
 def test_timeline(run, asked, tmp_path):
