@@ -138,7 +138,7 @@ class _Gradients:
         """For each input whether it needs a gradient, and whether the layer has weights that train."""
         if self.values is None:
             self.values = set()
-            for earlier in self.graph.nodes:
+            for earlier in (*self.graph.nodes, *self.graph.loss):
                 if _trains(earlier) or any(id(value) in self.values for value in earlier.inputs):
                     self.values.update(id(value) for value in earlier.outputs if value.dtype in FLOATS)
             self.lost = _lost(self.graph)
@@ -182,10 +182,11 @@ def _trained_parameter(value: Value) -> bool:
     return value.part == -1 and not value.node.frozen
 
 
-def rows(graph: Graph, sizes: dict | None = None) -> list[Row]:
-    """A row for every executed layer of the model, in order. `sizes` gives free dimensions a value."""
+def rows(graph: Graph, sizes: dict | None = None, loss: bool = False) -> list[Row]:
+    """A row for every executed layer of the model, in order. `sizes` gives free dimensions a value. loss: those of the
+    loss too."""
     grads, sizes = _Gradients(graph), _Sizes(sizes or {})
-    return [Row(node, sizes, grads) for node in graph.nodes]
+    return [Row(node, sizes, grads) for node in (*graph.nodes, *(graph.loss if loss else ()))]
 
 
 class Totals:

@@ -77,6 +77,15 @@ class Net:
         sizes = {graph.batch: batch} if graph.batch in graph.free else {}
         return Flops(graph, facts.rows(graph, sizes), sizes)
 
+    def memory(self, batch: int | None = None, **options):
+        """Where the bytes of a training step go, its peak, what each layer saves: `net.memory(64, optimizer="adamw")`.
+
+        The options are those of `netcalc.memory.answer.memory`, named as on the command line.
+        """
+        from .memory.answer import memory
+
+        return memory(self, batch, **options)
+
     def explain(self, layer: str | None = None):
         """How the numbers of a layer come about, by its state_dict path; without one, where those of the network are."""
         from .report import explain

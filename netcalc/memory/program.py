@@ -33,10 +33,14 @@ class Weights:
 class Program:
     """Runs the forward of a model on a tape. tensors: its parameters and buffers by their state_dict keys."""
 
-    def __init__(self, graph: Graph, emitter: Emitter, op: Operations, tensors: dict[str, Tensor], sized):
+    def __init__(self, graph: Graph, emitter: Emitter, op: Operations, tensors: dict[str, Tensor], sized,
+                 checkpoint: frozenset = frozenset()):  # fmt: skip
+        self.checkpoint = checkpoint  # paths of modules that are recomputed, beside the spec's own marks
+        self.overwriting: frozenset = frozenset()  # layers (by id) that are made in-place
         self.sized = sized  # a shape with values for its free dimensions
         self.graph, self.emitter, self.op, self.tensors = graph, emitter, op, tensors
         self.weights: dict[int, Weights] = {}
+        self.inside = ""  # the module that is being recomputed
         self.rows: list[tuple[Node, object]] = []  # (layer, storage of its output) in the order of execution
         self.model = emitter.written.plans[graph.spec.name]
 
@@ -50,6 +54,20 @@ class Program:
 
     def call(self, member, inputs: list[Tensor]) -> list[Tensor]:
         """Call a layer, block or group."""
+        if member.path in self.checkpoint and self.op.grad_mode and member.path != self.inside:
+            self.inside, before = member.path, self.inside
+            outputs = recomputed(self.op, lambda given: self._marked(member, given), inputs)
+            self.inside = before
+            return outputs
+        return self._call(member, inputs)
+
+    def _marked(self, member, inputs: list[Tensor]) -> list[Tensor]:
+        before, self.inside = self.inside, member.path
+        outputs = self._call(member, inputs)
+        self.inside = before
+        return outputs
+
+    def _call(self, member, inputs: list[Tensor]) -> list[Tensor]:
         if isinstance(member, Node):
             return self.leaf(member, inputs)
         plan = self.plan_of(member)
@@ -71,6 +89,7 @@ class Program:
         before = self.op.layer
         self.op.enter(node.path)
         self.op.shapes = [self.sized(value.shape) for value in node.outputs]
+        self.op.overwrites = id(node) in self.overwriting
         made = node.layer.eager(self.op, self.weights_of(node), *inputs)
         outputs = made if isinstance(made, list) else [made]
         for output in outputs:

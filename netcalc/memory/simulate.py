@@ -29,6 +29,9 @@ class Run(NamedTuple):
     steps: int = 2
     drop_output: bool = False
     accumulate: int = 1
+    checkpoint: frozenset = frozenset()  # paths of modules whose activations are recomputed
+    frozen: frozenset = frozenset()  # layers (by id) that do not train, beside those that the spec freezes
+    inplace: bool = False  # activations overwrite their input where nothing else needs it
 
 
 class Saved(NamedTuple):
@@ -76,18 +79,21 @@ def with_casts(op: Operations, work):
 class _Model:
     """Parameters, buffers and the batch, and the program over them."""
 
-    def __init__(self, graph: Graph, emitter, sizes: dict, rules: Rules):
+    def __init__(self, graph: Graph, emitter, sizes: dict, rules: Rules, run: Run | None = None):
+        run = run or Run(rules)
         self.graph, self.sizes = graph, sizes
         self.op = Operations(rules)
         self.op.mark("setup", 0)
-        self.tensors = self._state()
+        self.tensors = self._state(run.frozen)
         self.inputs = [self._batch(value.shape, value.dtype, name) for name, value in graph.inputs.items()]
-        self.program = Program(graph, emitter, self.op, self.tensors, self.sized)
+        self.program = Program(graph, emitter, self.op, self.tensors, self.sized, run.checkpoint)
+        if run.inplace:
+            self.program.overwriting = may_overwrite(graph)
 
     def sized(self, shape) -> tuple:
         return tuple(at(size, self.sizes) for size in shape) if self.sizes else tuple(shape)
 
-    def _state(self) -> dict[str, Tensor]:
+    def _state(self, frozen: frozenset) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
         ties = []
         for key, shape, dtype, kind, node, name in self.graph.tensors():
@@ -97,7 +103,7 @@ class _Model:
             real = self.op.rules.dtype if dtype == "float32" else dtype
             tensor = self.op.make(self.sized(shape), real, what=key, kind=f"{kind}s")
             tensor.name = key
-            tensor.leaf = kind == "parameter" and not node.frozen
+            tensor.leaf = kind == "parameter" and not node.frozen and id(node) not in frozen
             found[key] = tensor
         for key, (node, name) in ties:
             found[key] = found[node.key(name)]
@@ -110,7 +116,7 @@ class _Model:
 
 class _Training(_Model):
     def __init__(self, graph, emitter, sizes, run: Run):
-        super().__init__(graph, emitter, sizes, run.rules)
+        super().__init__(graph, emitter, sizes, run.rules, run)
         self.run = run
         self.leaves = [t for t in dict.fromkeys(self.tensors.values()) if t.leaf]
         self.optimizer = Optimizer(self.op, run.optimizer, run.options) if run.optimizer else None
@@ -145,6 +151,7 @@ class _Training(_Model):
         self.program.rows = []
         op.autocast = op.rules.autocast
         out = self.program.forward(self.inputs)
+        _call_output(out)
         if not self.run.drop_output:
             self.out = out
         op.mark("loss", number)
@@ -177,6 +184,7 @@ class _Training(_Model):
         del out
         for node in self.graph.loss:
             inputs = [values[id(value)] for value in node.inputs]
+            self.op.enter(node.path)
             self.op.shapes = [self.sized(value.shape) for value in node.outputs]
             made = node.layer.eager(self.op, Weights(node, {}), *inputs, *self.targets.get(id(node), ()))
             made = made if isinstance(made, list) else [made]
@@ -197,6 +205,33 @@ class _Training(_Model):
         for tensor in real[1:]:
             total = op.add(total, op.mean(tensor, None, False))
         return total
+
+
+def _call_output(out: list[Tensor]):
+    """Name what the model returns; in a function, so that no variable holds it on."""
+    for tensor in out:
+        if tensor.storage.kind == "temporary":
+            tensor.storage.kind = "output"
+
+
+def may_overwrite(graph: Graph) -> frozenset:
+    """The activations (by id) that can overwrite their input: they are worked back from their result, nothing else reads
+    the input, and what made it does not need it."""
+    readers: dict[int, int] = {}
+    for node in graph.nodes:
+        for value in node.inputs:
+            readers[id(value)] = readers.get(id(value), 0) + 1
+    returned = {id(value) for _, value in graph.outputs}
+    found = set()
+    for node in graph.nodes:
+        if getattr(node.layer, "saved", None) != "output" or "inplace" not in node.layer.args:
+            continue
+        [value] = node.inputs
+        maker = value.node
+        made = maker is not None and not maker.layer.views and getattr(maker.layer, "saved", None) != "output"
+        if made and "Softmax" not in maker.type and readers[id(value)] == 1 and id(value) not in returned:
+            found.add(id(node))
+    return frozenset(found)
 
 
 def saved_after(loss: Tensor) -> list[Saved]:

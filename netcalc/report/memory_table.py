@@ -232,8 +232,19 @@ def _layers(memory: Memory, depth: int | None, expand: bool) -> Table:
         if memory.trains:
             row += [unit.text(total(layer.saved_bytes for layer in found)), _saved(memory, line)]
         rows.append(row)
+    rows += [
+        _loss_row(memory, row, unit) for row in memory.facts if any(row.node is node for node in memory.graph.loss)
+    ]
     sums = ["Total", "", unit.text(sizes[0]), *([unit.text(sizes[1]), ""] if memory.trains else [])]
     return Table(columns, rows, sums, [], [*_reading(memory), *_folded_note(shown)])
+
+
+def _loss_row(memory: Memory, row, unit: Unit) -> list:
+    """A layer of the loss: it is no part of the model, but what it keeps is there during the backward pass."""
+    layer = memory.by_row[id(row)]
+    named = [f"{t.what} of {t.shared_with}" if t.shared_with else t.what for t in layer.saved]
+    return [f"{row.path} ({row.type})", shape(row.output), unit.text(layer.output_bytes), unit.text(layer.saved_bytes),
+            "; ".join(dict.fromkeys(named))]  # fmt: skip
 
 
 def _reading(memory: Memory) -> list[str]:
@@ -242,10 +253,12 @@ def _reading(memory: Memory) -> list[str]:
     found = [
         "Saved: kept for the backward pass, each storage counted once; `of x`: counted at x, which made or saved it first."
     ]
+    if any(t.what == "input" and not t.shared_with for t in memory.simulated.layers[0].saved):
+        found.append("What the first layer saves is the batch itself, which counts as inputs above.")
     return (
         found
         if any(t.shared_with for layer in memory.simulated.layers for t in layer.saved)
-        else [found[0].split(";")[0] + "."]
+        else [found[0].split(";")[0] + ".", *found[1:]]
     )
 
 

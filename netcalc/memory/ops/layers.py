@@ -18,7 +18,7 @@ class Modules(Products):
         source = self.contiguous(x) if x.strides is not None and not self.rules.cuda else x
         y = self.make(x.shape, x.dtype, like(x), what="output")
         batch = self.rules.training or mean is None
-        stats = [self.make((c,) if batch else (0,), "float32", what="statistics") for _ in range(2)]
+        stats = [self.make((c,) if batch else (0,), "float32", what=what) for what in ("mean", "invstd")]
         cudnn = self.rules.cuda and batch and self.cudnn_norm(x, w)
         reserve = [self.make((0,), "uint8", what="reserve")] if cudnn or self.rules.cuda or not batch else []
         needs = [t is not None and t.needs_grad for t in (x, w, b)]
@@ -44,7 +44,7 @@ class Modules(Products):
         source = self.make(x.shape, x.dtype, what="copy") if x.strides is not None else x
         y = self.make(x.shape, x.dtype, what="output")
         rows = (*x.shape[: len(x.shape) - axes], *[1] * axes)
-        stats = [self.make(rows, "float32", what="statistics") for _ in range(2)]
+        stats = [self.make(rows, "float32", what=what) for what in ("mean", "rstd")]
         needs = [t is not None and t.needs_grad for t in (x, w, b)]
         tail, weight = x.shape[len(x.shape) - axes :], w.dtype if w is not None else x.dtype
 
@@ -63,7 +63,7 @@ class Modules(Products):
         x, w, b = self.high(x, w, b)
         source = self.contiguous(x)
         y = self.make(x.shape, x.dtype, what="output")
-        stats = [self.make((x.shape[0], groups), x.dtype, what="statistics") for _ in range(2)]
+        stats = [self.make((x.shape[0], groups), x.dtype, what=what) for what in ("mean", "rstd")]
         needs = [t is not None and t.needs_grad for t in (x, w, b)]
         c = x.shape[1]
 

@@ -159,7 +159,7 @@ class More(Modules):
 
     def _fused_rms(self, x, w, rows, axes):
         y = self.make(x.shape, x.dtype, what="output")
-        rstd = self.make(rows, "float32", what="statistics")
+        rstd = self.make(rows, "float32", what="rstd")
         needs = x.needs_grad, w is not None and w.needs_grad
         tail = x.shape[len(x.shape) - axes :]
 

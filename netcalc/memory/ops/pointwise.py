@@ -27,9 +27,11 @@ def broadcast(*shapes) -> tuple:
 
 
 class Pointwise(Views):
+    overwrites = False  # whether the activation at work is made in-place though its spec does not say so
+
     def unary(self, x: Tensor, name: str, saves: str | None = "input", inplace: bool = False) -> Tensor:
         """A function of each element. saves: "input", "output" or None: what its gradient is made from."""
-        if inplace:
+        if inplace or (self.overwrites and saves == "output"):
             made = self._overwritten(x, name, clone=saves == "input" and self.recording(x))
             saved = [made[1] if saves == "input" else x]
             y = made[0]

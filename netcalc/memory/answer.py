@@ -1,0 +1,209 @@
+"""`net.memory(...)`: the options of a run to the rules of a simulation, and its traces to what the report prints."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from .. import facts
+from ..arith import at, prod
+from ..errors import NetcalcError, closest
+from ..graph import Graph, Node, Scope
+from ..language.names import DTYPE_BYTES
+from ..report.memory import Course, LayerMemory, Memory, SavedTensor, Simulated
+from . import profiles, simulate, unknown
+from .simulate import Result, Run
+from .tape import Rules
+
+
+def memory(
+    net, batch: int | None = None, *, dtype: str = "float32", amp: str | None = None, optimizer: str = "none",
+    implementation: str | None = None, momentum=None, weight_decay=None, centered: bool = False, maximize: bool = False,
+    inference: bool = False, device: str = "cpu", checkpoint=(), accumulate: int = 1, drop_output: bool = False,
+    freeze: str | None = None, inplace: bool = False,
+) -> Memory:  # fmt: skip
+    """The memory of a training step of the exported module, in bytes; with `inference` of a forward pass only.
+
+    batch: the value of the batch dimension, of all micro-batches together; 1 where it has none. The other options are
+    those of `netcalc memory`. Raises NetcalcError for what cannot be simulated.
+    """
+    graph, profile = net.graph, profiles.load(device)
+    sizes, count = _sizes(net, batch, accumulate)
+    marked = chosen_layers(graph, (checkpoint,) if isinstance(checkpoint, str) else checkpoint)
+    rules = Rules(cuda=profile.rules == "cuda", autocast=amp, dtype=dtype)
+    options = {
+        "implementation": implementation, "momentum": momentum, "weight_decay": weight_decay, "centered": centered,
+        "maximize": maximize,
+    }  # fmt: skip
+    run = Run(rules, None if optimizer == "none" else optimizer, options, 2, drop_output, accumulate, marked,
+              frozen(graph, freeze), inplace)  # fmt: skip
+    emitter = net.exported().emitter
+    forward = simulate.inference(graph, emitter, sizes, rules)
+    trained = None if inference else simulate.training(graph, emitter, sizes, run)
+    table = facts.rows(graph, sizes, loss=not inference)
+    named = _named_optimizer(optimizer, options, rules)
+    return Memory(
+        Simulated(
+            graph, table, layers(table, trained or forward, sizes), None if trained is None else trained.trace,
+            forward.trace, course(graph, table, sizes, dtype), count, dtype, named, _loss(graph), profile,
+            amp, " ".join(checkpoint) if checkpoint else None, accumulate, _flops(table, marked, inference) * accumulate,
+            unknown.figures(table, profile, amp or dtype, inference),
+        )
+    )  # fmt: skip
+
+
+def _sizes(net, batch: int | None, accumulate: int):
+    """A value for the batch dimension of one micro-batch, and the batch as a whole."""
+    name = net.graph.batch
+    if name is None or name not in net.graph.free:
+        if batch is not None:
+            given = net.given.get(name) if name else None
+            if given != batch:
+                raise NetcalcError(
+                    "error: the batch is fixed in this spec, so --batch cannot set it"
+                    if name is None
+                    else f"error: {name} is {given} already, so --batch {batch} cannot set it"
+                )
+        return {}, batch if batch is not None else (net.given.get(name, 1) if name else 1)
+    if batch is None and name in net.free_names:
+        return {}, net.graph.inputs and _symbol(name)
+    whole = 1 if batch is None else batch
+    if whole % accumulate:
+        raise NetcalcError(f"error: --batch {whole} cannot be cut into {accumulate} equal micro-batches")
+    return {name: whole // accumulate}, whole
+
+
+def _symbol(name: str):
+    from ..arith import symbol
+
+    return symbol(name)
+
+
+# -- which layers
+
+
+def chosen_layers(graph: Graph, names) -> frozenset[str]:
+    """The paths of modules that patterns name: `h.*`, or `blocks` and `blocks:2` for every block and every second."""
+    found: set[str] = set()
+    paths = [member.path for member in _members(graph.root) if member.path]
+    for name in names:
+        word, _, step = name.partition(":")
+        if word == "blocks" and (not step or (step.isdigit() and int(step) > 0)):
+            blocks = repeated_blocks(graph.root)
+            if not blocks:
+                raise NetcalcError("error: --checkpoint blocks: this network has no row of blocks\n"
+                                   "  help: name layers, for example --checkpoint 'features.*'")  # fmt: skip
+            found.update(scope.path for scope in blocks[:: int(step or 1)])
+            continue
+        matched = [path for path in paths if fnmatchcase(path, name)]
+        if not matched:
+            near = closest(name, paths)
+            raise NetcalcError(f"error: --checkpoint: there is no layer `{name}`\n"
+                               f"  help: {f'did you mean `{near}`? ' if near else ''}`netcalc shapes` lists them")  # fmt: skip
+        found.update(matched)
+    return frozenset(found)
+
+
+def _members(scope: Scope):
+    for member in scope.members:
+        yield member
+        if isinstance(member, Scope):
+            yield from _members(member)
+
+
+def repeated_blocks(scope: Scope) -> list[Scope]:
+    """The blocks that stand in a row: the outermost level that has at least two of them."""
+    level = [member for member in _level(scope) if isinstance(member, Scope)]
+    if len(level) > 1:
+        return level
+    return [found for block in level for found in repeated_blocks(block)]
+
+
+def _level(scope: Scope):
+    for member in scope.members:
+        if isinstance(member, Node) or member.kind == "block":
+            yield member
+        else:
+            yield from _level(member)
+
+
+def frozen(graph: Graph, what: str | None) -> frozenset[int]:
+    """The layers (by id) that `freeze` keeps from training: "all but last"."""
+    if what is None:
+        return frozenset()
+    if what != "all but last":
+        raise NetcalcError(f"error: freeze can be `all but last`, not `{what}`")
+    owners = [node for node in graph.nodes if node.params and node.original is None]
+    if len(owners) < 2 or any(node.tied for node in owners[-1:]):
+        raise NetcalcError("error: there is no last layer with parameters of its own to train alone")
+    return frozenset(id(node) for node in owners[:-1])
+
+
+# -- what is known of the layers
+
+
+def layers(table: list[facts.Row], result: Result, sizes: dict) -> list[LayerMemory]:
+    """The output and the saved tensors of each row; each storage counts at the layer that saved it first."""
+    by: dict[str, list[SavedTensor]] = {}
+    made_by = {id(storage): node.path for node, storages in result.rows for storage in storages}
+    for saved in result.saved:
+        storage = saved.storage
+        if type(storage.bytes) is int and storage.bytes == 0:
+            continue
+        owner = made_by.get(id(storage))
+        what = ("result" if owner == saved.layer else "input") if owner or storage.kind == "inputs" else storage.what
+        by.setdefault(saved.layer, []).append(SavedTensor(what, storage.bytes))
+        for layer in saved.shared:
+            also = "result" if owner == layer else what if what != "result" else "input"
+            by.setdefault(layer, []).append(SavedTensor(also, storage.bytes, saved.layer))
+    found, seen = [], set()
+    for row in table:
+        first = row.path not in seen
+        seen.add(row.path)
+        size = sum_of(
+            prod(shape) * DTYPE_BYTES[value.dtype]
+            for shape, value in zip(
+                [row.output] if row.node.parts is None else row.shapes[-1], row.node.outputs, strict=False
+            )
+        )
+        found.append(LayerMemory(size, tuple(by.get(row.path, ())) if first else ()))
+    return found
+
+
+def sum_of(numbers):
+    return facts.total(numbers)
+
+
+def course(graph: Graph, table: list[facts.Row], sizes: dict, dtype: str) -> Course:
+    """The estimate that is taught, with the outputs of one sample."""
+    totals = facts.Totals(graph, table)
+    size = DTYPE_BYTES[dtype]
+    one = facts.rows(graph, {**sizes, graph.batch: 1} if graph.batch in graph.free else sizes)
+    parameters = at(totals.params, sizes) * size
+    return Course(parameters, facts.total(row.activations for row in one) * size)
+
+
+def _flops(table: list[facts.Row], marked: frozenset[str], inference: bool):
+    """The FLOPs of a step: forward, backward, and forward once more where activations are recomputed."""
+    if inference:
+        return facts.total(row.flops for row in table)
+    again = [row for row in table if row.node.segment or _inside(row.path, marked)]
+    return facts.total([row.flops + row.backward_flops for row in table]) + facts.total(row.flops for row in again)
+
+
+def _inside(path: str, marked: frozenset[str]) -> bool:
+    if not marked:
+        return False
+    parts = path.split(".")
+    return any(".".join(parts[:end]) in marked for end in range(1, len(parts) + 1))
+
+
+def _named_optimizer(name: str, options: dict, rules: Rules) -> str:
+    if name == "none":
+        return "none"
+    how = options["implementation"] or ("foreach" if rules.cuda else "for-loop")
+    given = [f"{word.replace('_', ' ')} {options[word]}" for word in ("momentum", "weight_decay") if options[word]]
+    return f"{name} ({', '.join([how, *given])})"
+
+
+def _loss(graph: Graph) -> str:
+    return ", ".join(node.type for node in graph.loss) if graph.loss else "mean of the outputs (the spec has no loss)"
