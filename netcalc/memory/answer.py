@@ -5,7 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 
 from .. import facts
-from ..arith import at, prod
+from ..arith import at, prod, symbol
 from ..errors import NetcalcError, closest
 from ..graph import Graph, Node, Scope
 from ..language.names import DTYPE_BYTES
@@ -19,15 +19,15 @@ def memory(
     net, batch: int | None = None, *, dtype: str = "float32", amp: str | None = None, optimizer: str = "none",
     implementation: str | None = None, momentum=None, weight_decay=None, centered: bool = False, maximize: bool = False,
     inference: bool = False, device: str = "cpu", checkpoint=(), accumulate: int = 1, drop_output: bool = False,
-    freeze: str | None = None, inplace: bool = False,
+    freeze: str | None = None, inplace: bool = False, symbolic: bool = False,
 ) -> Memory:  # fmt: skip
     """The memory of a training step of the exported module, in bytes; with `inference` of a forward pass only.
 
     batch: the value of the batch dimension, of all micro-batches together; 1 where it has none. The other options are
-    those of `netcalc memory`. Raises NetcalcError for what cannot be simulated.
+    those of `netcalc memory`; symbolic: a batch without a value stays a symbol. Raises NetcalcError for what cannot be simulated.
     """
     graph, profile = net.graph, profiles.load(device)
-    sizes, count = _sizes(net, batch, accumulate)
+    sizes, count = _sizes(net, batch, accumulate, symbolic)
     marked = chosen_layers(graph, (checkpoint,) if isinstance(checkpoint, str) else checkpoint)
     rules = Rules(cuda=profile.rules == "cuda", autocast=amp, dtype=dtype)
     options = {
@@ -51,7 +51,7 @@ def memory(
     )  # fmt: skip
 
 
-def _sizes(net, batch: int | None, accumulate: int):
+def _sizes(net, batch: int | None, accumulate: int, symbolic: bool):
     """A value for the batch dimension of one micro-batch, and the batch as a whole."""
     name = net.graph.batch
     if name is None or name not in net.graph.free:
@@ -64,18 +64,12 @@ def _sizes(net, batch: int | None, accumulate: int):
                     else f"error: {name} is {given} already, so --batch {batch} cannot set it"
                 )
         return {}, batch if batch is not None else (net.given.get(name, 1) if name else 1)
-    if batch is None and name in net.free_names:
-        return {}, net.graph.inputs and _symbol(name)
+    if batch is None and (symbolic or name in net.free_names):
+        return {}, symbol(name)
     whole = 1 if batch is None else batch
     if whole % accumulate:
         raise NetcalcError(f"error: --batch {whole} cannot be cut into {accumulate} equal micro-batches")
     return {name: whole // accumulate}, whole
-
-
-def _symbol(name: str):
-    from ..arith import symbol
-
-    return symbol(name)
 
 
 # -- which layers

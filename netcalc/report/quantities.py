@@ -27,6 +27,10 @@ def _sum(name: str) -> Callable:
     return lambda net: total(getattr(row, name) for row in facts.rows(net.graph))
 
 
+def _peak(net):
+    return net.memory(symbolic=True).peak.bytes
+
+
 def _rows(name: str, unit: str, about: str, row: str) -> Quantity:
     return Quantity(name, unit, about, _sum(row), row)
 
@@ -40,6 +44,9 @@ QUANTITIES: dict[str, Quantity] = {
         _rows("flops", "FLOPs", "operations of a forward pass", "flops"),
         _rows("backward-flops", "FLOPs", "operations of a backward pass", "backward_flops"),
         _rows("activations", "elements", "elements of the outputs of all layers", "activations"),
+        Quantity(
+            "peak", "bytes", "the most memory that a training step takes: forward, loss and backward, on the CPU", _peak
+        ),
     )
 }
 
