@@ -137,11 +137,14 @@ class Net:
 
         return module(self.graph, self.export_torch(), device)
 
-    def verify(self, device: str = "cpu", batch: int = 2, train: bool = False):
-        """Build the exported module, run it, and lay what torch does beside what is predicted. Needs torch."""
+    def verify(self, device: str = "cpu", batch: int = 2, train: bool = False, memory: bool = True):
+        """Build the exported module, run it, and lay what torch does beside what is predicted. Needs torch.
+
+        memory: with `train` on the CPU, the bytes that are saved for the backward pass too.
+        """
         from .verify import verify
 
-        return verify(self, device, batch, train)
+        return verify(self, device, batch, train, memory)
 
     def check(self) -> list[Diagnostic]:
         """What the spec's `expect` says and the network does not have; empty where all is well.

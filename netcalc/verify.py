@@ -11,11 +11,12 @@ import contextlib
 import sys
 from typing import NamedTuple
 
-from . import facts
+from . import facts, verify_memory
 from .errors import NetcalcError
 from .export import examples, live
 from .graph import Node
 from .report.verification import Check, Verification
+from .verify_memory import Kept
 
 #: layers whose products torch's counter does not see
 UNCOUNTED = frozenset(("Bilinear",))
@@ -29,7 +30,7 @@ class Seen(NamedTuple):
     macs: int | None
 
 
-def verify(net, device: str = "cpu", batch: int = 2, train: bool = False) -> Verification:
+def verify(net, device: str = "cpu", batch: int = 2, train: bool = False, memory: bool = True) -> Verification:
     """Compare the exported module with the prediction, layer by layer. Raises NetcalcError where it cannot be run."""
     torch = live.torch_module()
     if device == "cuda" and not torch.cuda.is_available():
@@ -47,11 +48,12 @@ def verify(net, device: str = "cpu", batch: int = 2, train: bool = False) -> Ver
     run = counted
     if device != "meta":
         _progress(f"running {net.name} on {device}")
-        run = _Run(net, made, sizes, device, train, count=False)
+        run = _Run(net, made, sizes, device, train, count=False, memory=train and memory and device == "cpu")
     rows = _rows(made, table, counted, run)
-    return Verification(
-        graph, table, rows, _checks(net, table, totals, counted, run, sizes, train), device, sizes, train
-    )
+    checks = _checks(net, table, totals, counted, run, sizes, train)
+    if run.failure is None and counted.failure is None:
+        checks += verify_memory.checks(net, made, sizes, run.kept)
+    return Verification(graph, table, rows, checks, device, sizes, train)
 
 
 def _affordable(totals: facts.Totals, train: bool) -> None:
@@ -80,14 +82,14 @@ class _Run:
     failure: where torch refused to go on, and why; what was measured until then is kept.
     """
 
-    def __init__(self, net, made, sizes: dict, device: str, train: bool, count: bool):
+    def __init__(self, net, made, sizes: dict, device: str, train: bool, count: bool, memory: bool = False):
         torch = live.torch_module()
         from torch.utils.flop_counter import FlopCounterMode
 
         names = live.namespace(made.text)
         self.calls: dict[str, list[Seen]] = {}
         self.inside: list[tuple] = []  # the modules that have started and not ended: (path, MACs before)
-        self.output = self.macs = self.backward_macs = self.failure = None
+        self.output = self.macs = self.backward_macs = self.failure = self.kept = None
         self.counter = FlopCounterMode(display=False) if count else None
         try:
             with torch.device(device):
@@ -99,6 +101,7 @@ class _Run:
                 if path:
                     self._hook(path, module)
             tensors = live.inputs(net.graph, sizes, device)
+            self.kept = Kept(self.model, self.inside) if memory else None
             with self.counter or contextlib.nullcontext():
                 self._pass(names, tensors, train)
         except Exception as problem:
@@ -106,13 +109,16 @@ class _Run:
 
     def _pass(self, names, tensors, train: bool):
         torch = live.torch_module()
+        saving = self.kept.hooks if self.kept else contextlib.nullcontext
         with torch.set_grad_enabled(train):
-            output = self.model(*tensors)
+            with saving():
+                output = self.model(*tensors)
             self.output = _shapes(output)
             self.macs = self._total()
             if train:
                 targets = names["example_targets"](output) if "example_targets" in names else ()
-                loss = names["loss_of"](output, *targets)
+                with saving():
+                    loss = names["loss_of"](output, *targets)
                 if loss is not None and loss.requires_grad:  # not where nothing is trained
                     loss.backward()
                 self.backward_macs = None if self.macs is None else self._total() - self.macs

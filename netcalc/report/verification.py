@@ -28,8 +28,12 @@ MAX_LISTED = 20
 _TITLES = {
     "state_dict": "state_dict (names, order, shapes)", "parameters": "Parameters", "trainable": "Trainable parameters",
     "buffers": "Buffers", "output": "Output shapes", "macs": "MACs, forward", "gradients": "Parameters with gradient",
-    "backward_macs": "MACs, backward", "run": "Run",
+    "backward_macs": "MACs, backward", "run": "Run", "saved": "Bytes saved for backward",
 }  # fmt: skip
+
+
+def _title(check: Check) -> str:
+    return _TITLES.get(check.name, f"Bytes {check.name}")
 
 
 class Verification(Result):
@@ -110,8 +114,8 @@ class Verification(Result):
         ]
 
     def _below(self) -> list[str]:
-        width = max(len(_TITLES[check.name]) for check in self.checks) + 2
-        lines = [f"{_TITLES[check.name] + ':':<{width}}{_compared(check)}" for check in self.checks]
+        width = max(len(_title(check)) for check in self.checks) + 2
+        lines = [f"{_title(check) + ':':<{width}}{_compared(check)}" for check in self.checks]
         lines += self._not_compared()
         wrong = [row for row in self.measured if not row["ok"]]
         if self.ok:
@@ -119,7 +123,7 @@ class Verification(Result):
         lines += ["", *(f"{row['name']} ({row['type']}): {difference(row)}" for row in wrong[:MAX_LISTED])]
         if len(wrong) > MAX_LISTED:
             lines.append(f"and {len(wrong) - MAX_LISTED} more layers")
-        names = [_TITLES[check.name] for check in self.checks if not check.ok]
+        names = [_title(check) for check in self.checks if not check.ok]
         layers = [f"{len(wrong)} layer{'s' if len(wrong) > 1 else ''}"] if wrong else []
         return [*lines, f"NOT verified. Different: {'; '.join([*layers, *names])}."]
 
