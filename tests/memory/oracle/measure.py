@@ -11,11 +11,12 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd.graph import saved_tensors_hooks
 
-from netcalc.export import live
+from netcalc.arith import at
+from netcalc.export import examples, live
 
 from . import shim
-from .forked import forked
 from .tracker import Functions, Tracker
+from .worker import elsewhere
 
 OPTIMIZERS = {
     "sgd": (torch.optim.SGD, {"lr": 0.01}),
@@ -94,7 +95,7 @@ def measure(
     steps = 1 if inference else steps
     if device == "cuda":
         shim.library()
-        return forked(_measured, loop, mode, steps, rules, saved)
+        return elsewhere(_measured, loop, mode, steps, rules, saved)
     return _measured(loop, mode, steps, rules, saved)
 
 
@@ -133,23 +134,24 @@ class Loop:
     """The exported module in its training loop."""
 
     def __init__(self, net, sizes, device, dtype, amp, drop_output, accumulate, inference):
-        self.net, self.sizes, self.device, self.dtype, self.amp = net, sizes, device, dtype, amp
+        self.source, self.name = net.export_torch(), net.graph.spec.name
+        self.batch = [_described(net.graph, value, sizes) for value in net.graph.inputs.values()]
+        self.device, self.dtype, self.amp = device, dtype, amp
         self.drop_output, self.accumulate, self.inference = drop_output, accumulate, inference
         self.optimizer = None
         self.marks: list[tuple[int, str, int]] = []  # (events before it, phase, step)
-        self.position = lambda: 0
-        self.on_phase = lambda phase: None
+        self.position = self.on_phase = None
 
     def build(self):
-        names = live.namespace(self.net.export_torch())
+        names = live.namespace(self.source)
         self.loss_of = names["loss_of"]
         torch.manual_seed(0)
         default = torch.get_default_dtype()
         torch.set_default_dtype(getattr(torch, self.dtype))
         try:
             with torch.device(self.device):
-                self.model = names[self.net.graph.spec.name]()
-                self.inputs = [self._in_dtype(x) for x in live.inputs(self.net.graph, self.sizes, self.device)]
+                self.model = names[self.name]()
+                self.inputs = [self._random(*described) for described in self.batch]
         finally:
             torch.set_default_dtype(default)
         self.targets = ()
@@ -163,12 +165,16 @@ class Loop:
         self.held = list({t.untyped_storage()._cdata: t for t in held}.values())
         self.persistent = sum(t.untyped_storage().nbytes() for t in self.held)
 
-    def _in_dtype(self, tensor):
-        return tensor.to(getattr(torch, self.dtype)) if tensor.dtype == torch.float32 else tensor
+    def _random(self, shape: tuple, dtype: str, limit: int) -> torch.Tensor:
+        kind = getattr(torch, self.dtype if dtype == "float32" else dtype)
+        if kind.is_floating_point:
+            return torch.randn(shape, dtype=kind)
+        return torch.randint(limit, shape, dtype=torch.uint8 if kind == torch.bool else kind).to(kind)
 
     def mark(self, phase: str, step: int):
         self.marks.append((self.position(), phase, step))
-        self.on_phase(phase)
+        if self.on_phase:
+            self.on_phase(phase)
 
     @contextlib.contextmanager
     def autocast(self):
@@ -275,6 +281,12 @@ class Loop:
             self.run(steps)
             events = log.events()
         return _parts([(number, size, "") for number, size in events], self.marks, steps)
+
+
+def _described(graph, value, sizes: dict) -> tuple:
+    """Shape, dtype and upper limit of an input."""
+    limit = 2 if value.dtype == "bool" else examples.highest(graph, value)
+    return tuple(at(size, sizes) for size in value.shape), value.dtype, limit
 
 
 class _Place:

@@ -70,7 +70,7 @@ class Tracker(TorchDispatchMode):
             return
         number = self.made
         self.made += 1
-        bytes_ = (size * tensor.element_size() if size else storage.nbytes())
+        bytes_ = size * tensor.element_size() if size else storage.nbytes()
         self.known[address] = (weakref.ref(storage, lambda _: self._gone(address, number, bytes_)), number, bytes_)
         self.events.append((number, bytes_, f"{self.place()} {what}".strip()))
 
@@ -113,7 +113,11 @@ def _elements(tensor) -> int:
 def _sole(tensor: torch.Tensor) -> bool:
     """Whether a gradient that waits has no other holder, and is dense: a later one is then added to it in place."""
     dense = torch._prims_common.is_non_overlapping_and_dense_or_false(tensor)
-    return dense and tensor._use_count() <= SOLE[0] and torch._C._storage_Use_Count(tensor.untyped_storage()._cdata) <= SOLE[1]
+    return (
+        dense
+        and tensor._use_count() <= SOLE[0]
+        and torch._C._storage_Use_Count(tensor.untyped_storage()._cdata) <= SOLE[1]
+    )
 
 
 SOLE = (2, 2)
