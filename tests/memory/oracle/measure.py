@@ -226,7 +226,7 @@ class Loop:
                 self.mark("optimizer", step)
                 optimizer.step()
         self.mark("end", steps)
-        out = loss = None  # noqa: F841
+        out = loss = None
 
     # -- measuring
 
