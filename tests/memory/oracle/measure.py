@@ -1,0 +1,344 @@
+"""What torch does in training steps of a network's exported module, in bytes."""
+
+from __future__ import annotations
+
+import bisect
+import contextlib
+import gc
+from typing import NamedTuple
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.autograd.graph import saved_tensors_hooks
+
+from netcalc.arith import at
+from netcalc.export import examples, live
+
+from . import shim
+from .tracker import Functions, Tracker
+from .worker import elsewhere
+
+OPTIMIZERS = {
+    "sgd": (torch.optim.SGD, {"lr": 0.01}),
+    "sgd-momentum": (torch.optim.SGD, {"lr": 0.01, "momentum": 0.9}),
+    "sgd-nesterov": (torch.optim.SGD, {"lr": 0.01, "momentum": 0.9, "nesterov": True}),
+    "adam": (torch.optim.Adam, {}),
+    "adam-amsgrad": (torch.optim.Adam, {"amsgrad": True}),
+    "adamw": (torch.optim.AdamW, {}),
+    "rmsprop": (torch.optim.RMSprop, {}),
+    "adagrad": (torch.optim.Adagrad, {}),
+    "adadelta": (torch.optim.Adadelta, {}),
+    "adamax": (torch.optim.Adamax, {}),
+    "nadam": (torch.optim.NAdam, {}),
+    "radam": (torch.optim.RAdam, {}),
+}
+
+
+class Event(NamedTuple):
+    """A storage that comes (bytes > 0) or goes (bytes < 0)."""
+
+    storage: int
+    bytes: int
+    phase: str
+    label: str
+
+
+class Measured(NamedTuple):
+    """saved: {module path: bytes} of what the graph keeps after the loss, without parameters, buffers and inputs (batch and
+    targets); saved_inputs: the bytes of those that it keeps. persistent: bytes of parameters, buffers, batch and targets.
+    peaks: one {phase: largest live bytes} a step. events: one list of events a step."""
+
+    saved: dict[str, int]
+    saved_inputs: int
+    persistent: int
+    peaks: list[dict[str, int]]
+    events: list[list[Event]]
+
+    @property
+    def peak(self) -> int:
+        """Of the last step."""
+        return max(self.peaks[-1].values())
+
+    @property
+    def saved_bytes(self) -> int:
+        return sum(self.saved.values())
+
+
+def measure(
+    net,
+    sizes: dict,
+    device: str = "cpu",
+    mode: str = "fake",
+    optimizer: str | None = None,
+    foreach: bool = True,
+    fused: bool = False,
+    options: dict | None = None,
+    dtype: str = "float32",
+    amp: str | None = None,
+    steps: int = 2,
+    drop_output: bool = False,
+    inference: bool = False,
+    accumulate: int = 1,
+    rules: str = "eager",
+    saved: bool = True,
+) -> Measured:
+    """Train the exported module for some steps (or run it once for inference) and report its memory.
+
+    mode: "fake" for FakeTensors on any device, "real" for the CPU as it is. rules: in fake mode "eager" for what plain
+    eager mode does, "tracked" for what a naive tracker sees. Targets are held in inference too. options: more arguments of the optimizer.
+    """
+    how = {"foreach": foreach, "fused": fused} if fused else {"foreach": foreach}
+    loop = Loop(net, sizes, device, dtype, amp, drop_output, accumulate, inference)
+    if optimizer:
+        kind, given = OPTIMIZERS[optimizer]
+        loop.optimizer = kind, {**given, **how, **(options or {})}
+    steps = 1 if inference else steps
+    if device == "cuda":
+        shim.library()
+        return elsewhere(_measured, loop, mode, steps, rules, saved)
+    return _measured(loop, mode, steps, rules, saved)
+
+
+def _measured(loop: Loop, mode: str, steps: int, rules: str, saved: bool) -> Measured:
+    with contextlib.ExitStack() as stack:
+        if mode == "fake":
+            if loop.device == "cuda":
+                stack.enter_context(shim.cuda_in_name())
+            stack.enter_context(FakeTensorMode())
+        loop.build()
+        kept = ({}, 0) if loop.inference or not saved else loop.saved()
+        gc.collect()
+        gc.disable()
+        try:
+            parts = loop.track(rules, steps) if mode == "fake" else loop.log(steps)
+        finally:
+            gc.enable()
+    return Measured(*kept, loop.persistent, *summed(parts, loop.persistent))
+
+
+def summed(parts: list[tuple[int, list[Event]]], persistent: int):
+    """Peaks and events of each step."""
+    live_bytes = persistent
+    peaks, events = [], []
+    for step in parts:
+        found: dict[str, int] = {}
+        for event in step:
+            live_bytes += event.bytes
+            found[event.phase] = max(found.get(event.phase, 0), live_bytes, live_bytes - event.bytes)
+        peaks.append(found)
+        events.append(step)
+    return peaks, events
+
+
+class Loop:
+    """The exported module in its training loop."""
+
+    def __init__(self, net, sizes, device, dtype, amp, drop_output, accumulate, inference):
+        self.source, self.name = net.export_torch(), net.graph.spec.name
+        self.batch = [_described(net.graph, value, sizes) for value in net.graph.inputs.values()]
+        self.device, self.dtype, self.amp = device, dtype, amp
+        self.drop_output, self.accumulate, self.inference = drop_output, accumulate, inference
+        self.optimizer = None
+        self.marks: list[tuple[int, str, int]] = []  # (events before it, phase, step)
+        self.position = self.on_phase = None
+
+    def build(self):
+        names = live.namespace(self.source)
+        self.loss_of = names["loss_of"]
+        torch.manual_seed(0)
+        default = torch.get_default_dtype()
+        torch.set_default_dtype(getattr(torch, self.dtype))
+        try:
+            with torch.device(self.device):
+                self.model = names[self.name]()
+                self.inputs = [self._random(*described) for described in self.batch]
+        finally:
+            torch.set_default_dtype(default)
+        self.targets = ()
+        with torch.no_grad():
+            output = self.model.eval()(*self.inputs)
+            if "example_targets" in names:
+                self.targets = tuple(t.clone() for t in names["example_targets"](output))
+            del output
+        self.model.train(not self.inference)
+        held = [*self.model.parameters(), *self.model.buffers(), *self.inputs, *self.targets]
+        self.held = list({t.untyped_storage()._cdata: t for t in held}.values())
+        self.persistent = sum(t.untyped_storage().nbytes() for t in self.held)
+
+    def _random(self, shape: tuple, dtype: str, limit: int) -> torch.Tensor:
+        kind = getattr(torch, self.dtype if dtype == "float32" else dtype)
+        if kind.is_floating_point:
+            return torch.randn(shape, dtype=kind)
+        return torch.randint(limit, shape, dtype=torch.uint8 if kind == torch.bool else kind).to(kind)
+
+    def mark(self, phase: str, step: int):
+        self.marks.append((self.position(), phase, step))
+        if self.on_phase:
+            self.on_phase(phase)
+
+    @contextlib.contextmanager
+    def autocast(self):
+        """torch.autocast, which a device in name only is refused."""
+        if not self.amp:
+            yield
+            return
+        before = torch.is_autocast_enabled(self.device), torch.get_autocast_dtype(self.device)
+        torch.set_autocast_enabled(self.device, True)
+        torch.set_autocast_dtype(self.device, getattr(torch, self.amp))
+        torch.autocast_increment_nesting()
+        try:
+            yield
+        finally:
+            if torch.autocast_decrement_nesting() == 0:
+                torch.clear_autocast_cache()
+            torch.set_autocast_enabled(self.device, before[0])
+            torch.set_autocast_dtype(self.device, before[1])
+
+    def run(self, steps: int):
+        """The loop that is measured."""
+        model, inputs, targets = self.model, self.inputs, self.targets
+        if self.inference:
+            self.mark("forward", 1)
+            with torch.no_grad(), self.autocast():
+                out = model(*inputs)
+            self.mark("end", 1)
+            return
+        optimizer = self.optimizer[0](model.parameters(), **self.optimizer[1]) if self.optimizer else None
+        for step in range(1, steps + 1):
+            self.mark("forward", step)
+            if optimizer:
+                optimizer.zero_grad(set_to_none=True)
+            else:
+                model.zero_grad(set_to_none=True)
+            for _ in range(self.accumulate):
+                with self.autocast():
+                    if self.drop_output:
+                        loss = self.loss_of(model(*inputs), *targets)
+                    else:
+                        out = model(*inputs)
+                        self.mark("loss", step)
+                        loss = self.loss_of(out, *targets)
+                self.mark("backward", step)
+                loss.backward()
+                self.mark("forward", step)
+            self.marks.pop()
+            if optimizer:
+                self.mark("optimizer", step)
+                optimizer.step()
+        self.mark("end", steps)
+        out = loss = None
+
+    # -- measuring
+
+    def saved(self) -> tuple[dict[str, int], int]:
+        """What the graph keeps after the loss: {module path: bytes}, and the bytes of batch and targets."""
+        place = _Place(self.model)
+        inputs = {t.untyped_storage()._cdata: t.untyped_storage().nbytes() for t in (*self.inputs, *self.targets)}
+        weights = {t.untyped_storage()._cdata for t in (*self.model.parameters(), *self.model.buffers())}
+        found: dict[int, tuple[str, int]] = {}
+        kept = []
+
+        def pack(tensor):
+            storage = tensor.untyped_storage()
+            if storage._cdata not in weights:
+                found.setdefault(storage._cdata, (place(), storage.nbytes()))
+                kept.append(storage)
+            return tensor
+
+        with place, saved_tensors_hooks(pack, lambda tensor: tensor), self.autocast():
+            out = self.model(*self.inputs)
+            place.now = "loss"
+            loss = self.loss_of(out, *self.targets)
+        del loss, out
+        paths: dict[str, int] = {}
+        for address, (path, size) in found.items():
+            if address not in inputs:
+                paths[path] = paths.get(path, 0) + size
+        return paths, sum(inputs[address] for address in found if address in inputs)
+
+    def track(self, rules: str, steps: int) -> list[list[Event]]:
+        """Under FakeTensors, with a tracker of live storages."""
+        place, functions = _Place(self.model), Functions()
+        tracker = Tracker(self.device, rules == "eager", functions, place)
+        for tensor in self.held:
+            tracker.see(tensor, "held")
+        tracker.events.clear()
+        self.position = lambda: len(tracker.events)
+
+        def on_phase(phase):
+            tracker.backward = place.backward = phase == "backward"
+            place.now = "" if phase == "forward" else phase
+
+        self.on_phase = on_phase
+        with place, functions, tracker:
+            self.run(steps)
+        return _parts(tracker.events, self.marks, steps)
+
+    def log(self, steps: int) -> list[list[Event]]:
+        """On the real CPU, with the log of its allocator."""
+        with shim.AllocationLog() as log:
+            self.position = lambda: len(log)
+            self.run(steps)
+            events = log.events()
+        return _parts([(number, size, "") for number, size in events], self.marks, steps)
+
+
+def _described(graph, value, sizes: dict) -> tuple:
+    """Shape, dtype and upper limit of an input."""
+    limit = 2 if value.dtype == "bool" else examples.highest(graph, value)
+    return tuple(at(size, sizes) for size in value.shape), value.dtype, limit
+
+
+class _Place:
+    """Where a run is: the path of the module at work; in the backward pass that of the module that made the node."""
+
+    def __init__(self, model):
+        self.model, self.now, self.backward = model, "", False
+        self.starts: list[int] = []
+        self.paths: list[str] = []
+
+    def __enter__(self):
+        self.handles = []
+        for path, module in self.model.named_modules():
+            self.handles += [
+                module.register_forward_pre_hook(self._enter(path)),
+                module.register_forward_hook(self._leave, always_call=False),
+            ]
+        self.stack: list[str] = []
+        return self
+
+    def __exit__(self, *_):
+        for handle in self.handles:
+            handle.remove()
+
+    def _enter(self, path: str):
+        def enter(module, args):
+            self.stack.append(self.now)
+            self._to(path)
+
+        return enter
+
+    def _leave(self, module, args, output):
+        self._to(self.stack.pop())
+
+    def _to(self, path: str):
+        self.now = path
+        self.starts.append(torch._C._autograd._get_sequence_nr())
+        self.paths.append(path)
+
+    def __call__(self) -> str:
+        node = torch._C._current_autograd_node() if self.backward else None
+        if node is None:
+            return self.now
+        at = bisect.bisect_right(self.starts, node._sequence_nr()) - 1
+        return f"{self.paths[at] if at >= 0 else ''} {node.name()}".strip()
+
+
+def _parts(events: list, marks: list, steps: int) -> list[list[Event]]:
+    """The events by step, each with its phase."""
+    found: list[list[Event]] = [[] for _ in range(steps)]
+    ends = [*(position for position, _, _ in marks[1:]), len(events)]
+    for (start, phase, step), end in zip(marks, ends, strict=True):
+        if phase != "end":
+            found[step - 1] += [Event(number, size, phase, label) for number, size, label in events[start:end]]
+    return found

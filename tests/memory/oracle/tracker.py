@@ -1,0 +1,123 @@
+"""Live storages under FakeTensors: a dispatch mode that sees each storage come and go.
+
+Any dispatch mode makes libtorch avoid in-place work. With `redo`, the tracker does in place again what plain eager mode
+does so; without, it shows what a naive tracker sees.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+
+import torch
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+aten = torch.ops.aten
+#: losses whose scalar lives in a block of the size of what was reduced
+FULL_SIZE = {aten.mse_loss.default, aten.smooth_l1_loss.default, aten.soft_margin_loss.default,
+             aten.binary_cross_entropy.default}  # fmt: skip
+#: functions inside which the sum of two tensors is made in place
+ADDS = {torch.nn.functional.linear, torch.nn.functional.scaled_dot_product_attention,
+        torch.nn.functional.multi_head_attention_forward}  # fmt: skip
+LOGITS = torch.nn.functional.binary_cross_entropy_with_logits
+
+
+class Functions(TorchFunctionMode):
+    """Which function of torch is being called."""
+
+    def __init__(self):
+        super().__init__()
+        self.inside: list = []
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        self.inside.append(function)
+        try:
+            return function(*args, **(kwargs or {}))
+        finally:
+            self.inside.pop()
+
+
+class Tracker(TorchDispatchMode):
+    """events: (number of the storage, +bytes or -bytes, label), in order."""
+
+    def __init__(self, device: str, redo: bool, functions: Functions, place):
+        super().__init__()
+        self.device, self.redo, self.functions, self.place = device, redo, functions, place
+        self.events: list[tuple[int, int, str]] = []
+        self.known: dict[int, tuple] = {}  # address of a live storage -> (weak reference, number, bytes)
+        self.made = 0
+        self.backward = False
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = self._in_place(function, args) if self.redo else NotImplemented
+        if result is NotImplemented:
+            result = function(*args, **(kwargs or {}))
+        size = _elements(args[0]) if self.redo and function in FULL_SIZE and args[2:3] != (0,) else None
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, torch.Tensor):
+                self.see(tensor, str(function), size)
+        return result
+
+    def see(self, tensor: torch.Tensor, what: str, size: int | None = None):
+        """Note a tensor's storage, if it is new and on the device that is measured."""
+        if tensor.device.type != self.device:
+            return
+        storage = tensor.untyped_storage()
+        address = storage._cdata
+        if address in self.known:
+            return
+        number = self.made
+        self.made += 1
+        bytes_ = size * tensor.element_size() if size else storage.nbytes()
+        self.known[address] = (weakref.ref(storage, lambda _: self._gone(address, number, bytes_)), number, bytes_)
+        self.events.append((number, bytes_, f"{self.place()} {what}".strip()))
+
+    def number(self, tensor: torch.Tensor) -> int | None:
+        found = self.known.get(tensor.untyped_storage()._cdata)
+        return None if found is None else found[1]
+
+    def _gone(self, address: int, number: int, size: int):
+        self.known.pop(address, None)
+        if not sys.is_finalizing():
+            self.events.append((number, -size, self.place()))
+
+    def _in_place(self, function, args):
+        """What eager mode would do in place here, done so; NotImplemented for all else."""
+        inside = self.functions.inside
+        if function is aten.add.Tensor and self._fits(args):
+            if self.backward and _sole(args[0]):
+                return aten.add_.Tensor(*args)
+            if not self.backward and ADDS.intersection(inside):
+                return aten.alias.default(aten.add_.Tensor(*args))
+        if function is aten.sub.Tensor and LOGITS in inside and self._fits(args):
+            return aten.alias.default(aten.sub_.Tensor(*args))
+        return NotImplemented
+
+    @staticmethod
+    def _fits(args) -> bool:
+        a, b = args[:2]
+        tensors = isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor)
+        return tensors and torch.broadcast_shapes(a.shape, b.shape) == a.shape and _promoted(a, b) == a.dtype
+
+
+def _promoted(a, b) -> torch.dtype:
+    return torch.promote_types(a.dtype, b.dtype)
+
+
+def _elements(tensor) -> int:
+    return tensor.numel()
+
+
+def _sole(tensor: torch.Tensor) -> bool:
+    """Whether a gradient that waits has no other holder, and is dense: a later one is then added to it in place."""
+    dense = torch._prims_common.is_non_overlapping_and_dense_or_false(tensor)
+    return (
+        dense
+        and tensor._use_count() <= SOLE[0]
+        and torch._C._storage_Use_Count(tensor.untyped_storage()._cdata) <= SOLE[1]
+    )
+
+
+SOLE = (2, 2)
