@@ -56,7 +56,8 @@ def family(net, fixed: dict, free: dict, wanted: list[str], samples: list[dict])
     except (SpecError, Undecided) as problem:
         return _refused(net, fixed, free, problem, samples)
     try:
-        _check_ranges(made.graph, ranges)
+        if ranges:
+            _check_ranges(made.graph, ranges)
         tests = [_test(condition, ranges) for condition, _ in made.graph.conditions if _concerns(condition, ranges)]
         figures = {name: Compiled(_closed(quantity(made, name), name, ranges), ranges) for name in wanted}
     except Unbounded as problem:

@@ -15,6 +15,7 @@ from .select import Selection
 from .where import Where
 
 CHUNK = 1 << 16  # designs worked out at a time
+FAMILIES = 64  # networks elaborated at a time: what takes long still says how far it is
 MAX_ROWS = 5_000_000  # of a result
 COLUMNS = ("params", "macs")
 
@@ -132,8 +133,9 @@ class _Designs:
 
             drawn = random.Random(self.seed).sample(range(self.grid), self.count)
             drawn = numpy.sort(numpy.array(drawn, dtype=numpy.int64))
-        for start in range(0, self.count, CHUNK):
-            stop = min(start + CHUNK, self.count)
+        size = min(CHUNK, FAMILIES * prod(len(a) for a in self.axes if a.name not in structural))
+        for start in range(0, self.count, size):
+            stop = min(start + size, self.count)
             numbers = drawn[start:stop] if self.sampled else numpy.arange(start, stop, dtype=numpy.int64)
             digits = _digits(numbers, ordered)
             yield self._index(digits, numbers), digits
