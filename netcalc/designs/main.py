@@ -63,7 +63,7 @@ def sweep(
         if progress is not None:
             progress(done, designs.count)
     if selection.valid == 0:
-        raise NetcalcError(_none_valid(evaluator, designs.count))
+        raise _none_valid(evaluator, designs.count)
     return Sweep(net, base, axes, varying, columns, designs, evaluator, selection)
 
 
@@ -103,11 +103,15 @@ def _columns(columns, selected: list[str]) -> list[str]:
     return asked or list(dict.fromkeys([*COLUMNS, *selected]))
 
 
-def _none_valid(evaluator: Evaluator, count: int) -> str:
+def _none_valid(evaluator: Evaluator, count: int) -> NetcalcError:
+    """The error where no design exists: that of the first one, in full."""
     [(text, number), *others] = evaluator.reasons.most_common()
+    first = evaluator.error_of_first()
+    if count == 1 and first is not None:
+        return first
     more = f" ({number:,} of them)" if others else ""
-    what = "the design is invalid" if count == 1 else f"none of the {count:,} designs is valid"
-    return f"error: sweep: {what}: {text}{more}"
+    full = f"\n{first}" if first is not None else ""
+    return NetcalcError(f"error: sweep: none of the {count:,} designs is valid: {text}{more}{full}")
 
 
 class _Designs:
