@@ -52,9 +52,7 @@ def sweep(
     columns = _columns(columns, [*selection.quantities])
     used = list(dict.fromkeys([*columns, *selection.quantities]))
     designs = _Designs(varying, sample, seed)
-    if designs.count > MAX_ROWS and not selection.narrows:
-        raise NetcalcError(f"error: sweep: these are {designs.count:,} designs\n"
-                           "  help: --top K, --where CONDITION or --pareto NAMES keep the best of them, --sample K tries some")  # fmt: skip
+    _check_count(designs, selection)
     evaluator = Evaluator(base, varying, used, designs.count)
     done = 0
     for index, digits in designs.chunks(evaluator.structural):
@@ -65,6 +63,12 @@ def sweep(
     if selection.valid == 0:
         raise _none_valid(evaluator, designs.count)
     return Sweep(net, base, axes, varying, columns, designs, evaluator, selection)
+
+
+def _check_count(designs: _Designs, selection: Selection):
+    if designs.count > MAX_ROWS and not selection.narrows:
+        raise NetcalcError(f"error: sweep: these are {designs.count:,} designs\n"
+                           "  help: --top K, --where CONDITION or --pareto NAMES keep the best of them, --sample K tries some")  # fmt: skip
 
 
 def _listed(names) -> list[str]:
