@@ -250,3 +250,8 @@ def test_buffers_have_bytes_of_their_dtype():
 
 def test_specs_are_beside_the_package():
     assert Path(catalog.folder(), "alexnet.yaml").is_file()
+
+
+def test_an_argument_may_have_any_name():
+    net = netcalc.load("netcalc: 1\nargs: {self: 4, name: 1}\ninput: [N, 10]\nlayers: [{Linear: self + name}]\n")
+    assert net.at(self=6, name=2).params().totals["params"] == 88

@@ -24,12 +24,14 @@ class Axis:
     text: as it was given. numeric: whether all values are whole numbers >= 1, so that a symbol can stand for them.
     """
 
-    __slots__ = ("_array", "name", "numeric", "text", "values")
+    __slots__ = ("_array", "name", "numeric", "range", "text", "values")
 
     def __init__(self, name: str, values, text: str):
         self.name, self.values, self.text = name, values, text
         whole = isinstance(values, range) or all(type(value) is int for value in values)
-        self.numeric = whole and min(values) >= 1 and max(values) < 2**62
+        ends = (values[0], values[-1]) if isinstance(values, range) else values if whole else ()
+        self.range = (min(ends), max(ends)) if whole else None  # (least, greatest) where all are whole numbers
+        self.numeric = whole and self.range[0] >= 1 and self.range[1] < 2**62
         self._array = None
 
     def __len__(self):
@@ -40,19 +42,13 @@ class Axis:
         if self._array is None:
             import numpy
 
-            small = self.numeric or all(type(value) is int and abs(value) < 2**62 for value in self.values)
-            if small:
+            if self.range is not None and max(map(abs, self.range)) < 2**62:
                 self._array = numpy.asarray(self.values, dtype=numpy.int64)
             else:
                 self._array = numpy.empty(len(self.values), dtype=object)
                 for index, value in enumerate(self.values):
                     self._array[index] = value
         return self._array
-
-    @property
-    def range(self) -> tuple[int, int]:
-        """(least, greatest) of a numeric axis."""
-        return min(self.values), max(self.values)
 
 
 def plain(value):

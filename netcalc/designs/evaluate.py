@@ -7,7 +7,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from .axes import Axis
-from .family import Family, Fix, Invalid, family, why
+from .family import Family, Fix, Invalid, error, family, reason
 
 FEW = 4  # designs to a combination of structural values below which symbols are not worth their while
 MAX_KEPT = 5_000  # families remembered
@@ -81,6 +81,10 @@ class Evaluator:
 
     def _values(self, at: dict, names) -> dict:
         return {name: self.axes[name].values[int(at[name])] for name in names}
+
+    def error_of_first(self):
+        """The SpecError of the first design of all; None where it has none."""
+        return error(self.net, self._values(dict.fromkeys(self.axes, 0), self.axes))
 
     # -- blocks
 
@@ -164,10 +168,10 @@ class Evaluator:
             text = self._reasons_known.get(key)
             if text is None and len(self._reasons_known) < MAX_ASKED:
                 at = {name: column[row] for name, column in places.items()}
-                text = why(self.net, self._values(at, self.axes))
-                if text is None:  # what the symbols say is not what the numbers say
+                problem = error(self.net, self._values(at, self.axes))
+                if problem is None:  # what the symbols say is not what the numbers say
                     raise Fix(next(name for name in names if name not in self.structural))
-                self._reasons_known[key] = text
+                text = self._reasons_known[key] = reason(problem)
             counted[text or f"{test.condition} does not hold"] += number
 
 

@@ -56,7 +56,8 @@ def family(net, fixed: dict, free: dict, wanted: list[str], samples: list[dict])
     except (SpecError, Undecided) as problem:
         return _refused(net, fixed, free, problem, samples)
     try:
-        _check_ranges(made.graph, ranges)
+        if ranges:
+            _check_ranges(made.graph, ranges)
         tests = [_test(condition, ranges) for condition, _ in made.graph.conditions if _concerns(condition, ranges)]
         figures = {name: Compiled(_closed(quantity(made, name), name, ranges), ranges) for name in wanted}
     except Unbounded as problem:
@@ -86,17 +87,9 @@ def _refused(net, fixed: dict, free: dict, problem, samples: list[dict]):
     """Invalid where the designs are so whatever the symbols; otherwise raises Fix."""
     if not free:
         return Invalid(reason(problem))
-    if all(_message(net, {**fixed, **values}) == str(problem) for values in samples):
+    if all(str(error(net, {**fixed, **values})) == str(problem) for values in samples):
         return Invalid(reason(problem))
     raise Fix(_blamed(str(problem), free))
-
-
-def _message(net, values: dict) -> str | None:
-    try:
-        with_values(net, values).graph  # noqa: B018
-    except SpecError as problem:
-        return str(problem)
-    return None
 
 
 def _blamed(message: str, free: dict) -> str:
@@ -112,18 +105,15 @@ def _fewest(names, free: dict) -> str:
 
 def reason(problem) -> str:
     """Why a design is invalid, in a line."""
-    if not isinstance(problem, SpecError):
-        return str(problem)
-    first = problem.diagnostics[0]
-    return first.text
+    return problem.diagnostics[0].text if isinstance(problem, SpecError) else str(problem)
 
 
-def why(net, values: dict) -> str | None:
-    """The reason why a single design is invalid; None where it is not."""
+def error(net, values: dict) -> SpecError | None:
+    """What is wrong with a single design; None where nothing is."""
     try:
         with_values(net, values).graph  # noqa: B018
     except SpecError as problem:
-        return reason(problem)
+        return problem
     return None
 
 

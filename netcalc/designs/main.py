@@ -15,6 +15,7 @@ from .select import Selection
 from .where import Where
 
 CHUNK = 1 << 16  # designs worked out at a time
+FAMILIES = 64  # networks elaborated at a time: what takes long still says how far it is
 MAX_ROWS = 5_000_000  # of a result
 COLUMNS = ("params", "macs")
 
@@ -51,9 +52,7 @@ def sweep(
     columns = _columns(columns, [*selection.quantities])
     used = list(dict.fromkeys([*columns, *selection.quantities]))
     designs = _Designs(varying, sample, seed)
-    if designs.count > MAX_ROWS and not selection.narrows:
-        raise NetcalcError(f"error: sweep: these are {designs.count:,} designs\n"
-                           "  help: --top K, --where CONDITION or --pareto NAMES keep the best of them, --sample K tries some")  # fmt: skip
+    _check_count(designs, selection)
     evaluator = Evaluator(base, varying, used, designs.count)
     done = 0
     for index, digits in designs.chunks(evaluator.structural):
@@ -62,8 +61,14 @@ def sweep(
         if progress is not None:
             progress(done, designs.count)
     if selection.valid == 0:
-        raise NetcalcError(_none_valid(evaluator, designs.count))
+        raise _none_valid(evaluator, designs.count)
     return Sweep(net, base, axes, varying, columns, designs, evaluator, selection)
+
+
+def _check_count(designs: _Designs, selection: Selection):
+    if designs.count > MAX_ROWS and not selection.narrows:
+        raise NetcalcError(f"error: sweep: these are {designs.count:,} designs\n"
+                           "  help: --top K, --where CONDITION or --pareto NAMES keep the best of them, --sample K tries some")  # fmt: skip
 
 
 def _listed(names) -> list[str]:
@@ -102,11 +107,15 @@ def _columns(columns, selected: list[str]) -> list[str]:
     return asked or list(dict.fromkeys([*COLUMNS, *selected]))
 
 
-def _none_valid(evaluator: Evaluator, count: int) -> str:
+def _none_valid(evaluator: Evaluator, count: int) -> NetcalcError:
+    """The error where no design exists: that of the first one, in full."""
     [(text, number), *others] = evaluator.reasons.most_common()
+    first = evaluator.error_of_first()
+    if count == 1 and first is not None:
+        return first
     more = f" ({number:,} of them)" if others else ""
-    what = "the design is invalid" if count == 1 else f"none of the {count:,} designs is valid"
-    return f"error: sweep: {what}: {text}{more}"
+    full = f"\n{first}" if first is not None else ""
+    return NetcalcError(f"error: sweep: none of the {count:,} designs is valid: {text}{more}{full}")
 
 
 class _Designs:
@@ -132,8 +141,9 @@ class _Designs:
 
             drawn = random.Random(self.seed).sample(range(self.grid), self.count)
             drawn = numpy.sort(numpy.array(drawn, dtype=numpy.int64))
-        for start in range(0, self.count, CHUNK):
-            stop = min(start + CHUNK, self.count)
+        size = min(CHUNK, FAMILIES * prod(len(a) for a in self.axes if a.name not in structural))
+        for start in range(0, self.count, size):
+            stop = min(start + size, self.count)
             numbers = drawn[start:stop] if self.sampled else numpy.arange(start, stop, dtype=numpy.int64)
             digits = _digits(numbers, ordered)
             yield self._index(digits, numbers), digits

@@ -159,7 +159,7 @@ def _cells(column, name: str) -> list[str]:
         return [f"{value:,}" if type(value) is int else text_of(value) for value in column.tolist()]
     if QUANTITIES[name].unit == "bytes":
         return [mebibytes(value) for value in column.tolist()]
-    return [f"{value:,}" for value in column.tolist()]
+    return [f"{value:,}" if type(value) is int else text_of(value) for value in column.tolist()]
 
 
 def _title(net, base, axes, varying, designs) -> list[str]:

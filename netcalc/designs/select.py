@@ -6,6 +6,7 @@ from ..errors import NetcalcError
 from .evaluate import Block
 from .quantities import QUANTITIES, unknown
 
+MERGED = 20_000  # designs on the fronts of parts before these are made one
 CUT = 4  # a pile is cut to size when it has grown so many times
 
 
@@ -59,9 +60,9 @@ class Selection:
         if self._background:
             self._remember(block)
         if self.pareto:
-            block = block.take(self._front(block))
-            self._kept = [_joined([*self._kept, block])]
-            self._kept = [self._kept[0].take(self._front(self._kept[0]))]
+            self._kept.append(block.take(self._front(block)))
+            if sum(len(b.index) for b in self._kept[1:]) > max(MERGED, len(self._kept[0].index)):
+                self._merge()
         elif len(block.index):
             self._kept.append(block)
             if self.top is not None and sum(len(b.index) for b in self._kept) > CUT * max(self.top, 1000):
@@ -72,8 +73,15 @@ class Selection:
         """What stays, in the order wanted; None where nothing does."""
         if not self._kept:
             return None
+        if self.pareto:
+            self._merge()
         found = self._ordered(_joined(self._kept))
         return found if self.top is None else found.take(slice(0, self.top))
+
+    def _merge(self):
+        """The front of the fronts found so far."""
+        pile = _joined(self._kept)
+        self._kept = [pile.take(self._front(pile))]
 
     @property
     def background(self) -> Block | None:
@@ -145,6 +153,8 @@ def front(costs):
     rows = costs[order]
     if costs.shape[1] <= 2:
         return numpy.sort(order[_staircase(rows)])
+    if costs.shape[1] == 3:
+        return numpy.sort(order[_surface(rows.tolist())])
     at = 0
     while at < len(rows):
         # nothing later in the order can be better than this one in all; what is nowhere better than it goes
@@ -166,6 +176,31 @@ def _staircase(rows):
         lower[1:] = False
     latest = numpy.maximum.accumulate(numpy.where(lower, numpy.arange(len(rows)), 0))
     return (rows == rows[latest]).all(axis=1)
+
+
+def _surface(rows: list) -> list[int]:
+    """The front of rows in order with three columns: those that no row before them is at most equal to in the last two.
+
+    The steps are what is best so far in these two: the second column rises along them while the third falls.
+    """
+    from bisect import bisect_right
+
+    found, seconds, thirds, latest = [], [], [], None
+    for number, row in enumerate(rows):
+        _, second, third = row
+        at = bisect_right(seconds, second)
+        if at and thirds[at - 1] <= third:
+            if row == latest:
+                found.append(number)
+            continue
+        found.append(number)
+        latest = row
+        start = at - (at > 0 and seconds[at - 1] == second)
+        end = start
+        while end < len(thirds) and thirds[end] >= third:
+            end += 1
+        seconds[start:end], thirds[start:end] = [second], [third]
+    return found
 
 
 def _joined(blocks: list[Block]) -> Block:

@@ -14,6 +14,7 @@ import netcalc
 from netcalc import NetcalcError, SpecError
 from netcalc.designs import evaluate
 from netcalc.designs import main as sweeps
+from netcalc.designs.axes import axis
 from netcalc.designs.select import front
 from tests.random_specs.specs import specs
 
@@ -327,6 +328,23 @@ def test_a_free_size_that_matters_is_asked_for():
     with pytest.raises(NetcalcError, match=r"macs depends on T, which has no value\n  help: --set T=\.\.\."):
         net.sweep({"n_layer": [1, 2]})
     assert net.sweep({"n_layer": [12, 24]}, columns="params").columns["params"][0] == 124_439_808  # as published
+
+
+def test_a_size_of_the_input_that_a_layer_takes_as_features_can_be_a_symbol():
+    net = netcalc.load("netcalc: 1\ninput: [N, D]\nlayers: [{fc: {Linear: 3}}]\n")
+    asked = evaluate.Evaluator(net, [axis("D", "1..1000", net.spec)], ["params"], 1000)
+    assert asked.structural == []
+    assert net.sweep({"D": "1..1000"}, columns="params").columns["params"].tolist() == [
+        3 * d + 3 for d in range(1, 1001)
+    ]
+
+
+def test_what_a_rule_asks_about_is_elaborated_value_by_value():
+    net = netcalc.load("netcalc: 1\nargs: {w: 1, k: 2}\ninput: [N, 5]\nlayers: [{Linear: 'w if w > k else k'}]\n")
+    axes = [axis("w", "1..1000", net.spec), axis("k", "2,4", net.spec)]
+    assert evaluate.Evaluator(net, axes, ["params"], 2000).structural == ["w", "k"]
+    found = net.sweep({"w": "1..1000", "k": "2,4"}, columns="params").columns["params"].tolist()
+    assert found == [6 * max(w, k) for w in range(1, 1001) for k in (2, 4)]
 
 
 def test_python_values(plain):
