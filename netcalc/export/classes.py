@@ -97,10 +97,25 @@ class Elements:
             text = self.argument(key, value, current, entries, inferred)
             if text is not None:
                 setattr(layer, attribute, self._shaped(text, getattr(layer, attribute)))
-        self._same(layer, entries, {name for name, *_ in places})
+        known = {name for name, *_ in places}
+        if cls.operator and layer.operands and item.main is not None and item.type:
+            layer.operands = self._operands(layer.operands, item.main, entries)
+            known.add("operands")
+        self._same(layer, entries, known)
         for declared in cls.args.values():
             setattr(layer, declared.attribute, self._open(getattr(layer, declared.attribute)))
         return layer
+
+    def _operands(self, numbers: list, main, entries: list[Entry]) -> list:
+        """What an operator computes with, in order: None for a tensor, the text of a number."""
+        listed = main.value if main.kind == "list" else [main]
+        found = list(numbers)
+        for k, entry in enumerate(listed, len(numbers) - len(listed)):  # a first tensor may be implied
+            if numbers[k] is not None:
+                text = self.argument(None, entry, [e.member.layer.operands[k] for e in entries], entries, {})
+                if text is not None:
+                    found[k] = Code(text if _SINGLE.fullmatch(text) else f"({text})")
+        return found
 
     def _open(self, value):
         """A value with its free sizes as source."""
@@ -270,6 +285,10 @@ class Elements:
         plan = self.emitter.group_plan(item, entries, self.names)
         arguments = [f"{name}" for name, _, _ in plan.parameters]
         return f"{plan.name}({', '.join(arguments)})"
+
+
+#: a name, a number or a call: no parentheses around it
+_SINGLE = re.compile(rf"[\w.{naming.MARK}]+(\([\w.{naming.MARK}]*\))?")
 
 
 class _Size(int):
