@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..arith import Formula, symbol
+from ..facts import reached
 from . import examples, naming
 from .code import number, tidy, wrapped
 
@@ -58,16 +59,20 @@ def main():
     model = {name}()
     print(f"{{sum(p.numel() for p in model.parameters()):,}} parameters")
     if arguments.train:
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-        loss = loss_of(model(*example_inputs()))
-        loss.backward()
-        optimizer.step()
-        print(f"loss {{loss.item():.4f}}")
-        return
+{step}
     with torch.no_grad():
         output = model.eval()(*example_inputs())
 {shown}
 """
+
+_STEP = """\
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+        loss = loss_of(model(*example_inputs()))
+        loss.backward()
+        optimizer.step()
+        print(f"loss {loss.item():.4f}")
+        return"""
+_NO_STEP = '        parser.error("there is no parameter here that a loss could train")'
 
 
 def _main(model, graph) -> list[str]:
@@ -77,4 +82,5 @@ def _main(model, graph) -> list[str]:
         shown = '    for name, tensor in output.items():\n        print(f"{name} {list(tensor.shape)}")'
     else:
         shown = '    for number, tensor in enumerate(output):\n        print(f"output {number} {list(tensor.shape)}")'
-    return _MAIN.format(name=model.name, shown=shown).rstrip("\n").split("\n")
+    step = _STEP if reached(graph) != 0 else _NO_STEP
+    return _MAIN.format(name=model.name, step=step, shown=shown).rstrip("\n").split("\n")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 import netcalc
@@ -120,7 +123,11 @@ layers:
     assert result.totals["backward_macs"]["measured"] == 16
 
 
-def test_a_network_that_has_nothing_to_train():
+def test_a_network_that_has_nothing_to_train(tmp_path):
+    (tmp_path / "model.py").write_text(netcalc.load(f"{HEAD}input: [N, 4]\nlayers: [ReLU]\n").export_torch())
+    for options, code in ((), 0), (("--train",), 2):
+        done = subprocess.run([sys.executable, tmp_path / "model.py", *options], capture_output=True, text=True)
+        assert (done.returncode, "Traceback" in done.stderr) == (code, False)
     result = netcalc.load(f"{HEAD}input: [N, 4]\nlayers: [ReLU]\nloss: MSELoss\n").verify("cpu", train=True)
     assert result.ok, result.format()
 
