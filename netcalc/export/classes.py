@@ -5,91 +5,18 @@ from __future__ import annotations
 import copy
 import re
 
-from ..arith import Formula, symbol
+from ..arith import Formula
 from ..elaborate.environment import KindValue, parsed
 from ..errors import NetcalcError
-from ..graph import Node, Scope
-from ..language.names import CONTAINERS, is_type
+from ..graph import Node
 from ..layers.kinds import Word
 from ..layers.source import Init
-from . import helpers, naming
+from . import naming
 from .code import MAGIC, Code, number, python, string, tidy
-from .flow import NotParametric, by_line
-from .symbols import UNRESOLVED, Frame, unified
-
-
-class Entry:
-    """One place in the graph that a line of source stands for: a member, in an instance's frame, with its copy's number."""
-
-    __slots__ = ("at", "frame", "index", "lines", "member")
-
-    def __init__(self, frame: Frame, member, index, at: int = 0):
-        self.frame, self.member, self.index = frame, member, index
-        self.at = at  # the number of the instance among those of the class
-        self.lines: dict | None = None
-
-    def of(self, item) -> list:
-        """What a line of the spec is in this place."""
-        if self.lines is None:
-            self.lines = by_line(self.member)
-        return self.lines.get(id(item), [])
-
-
-SIZE_NAMES = {"C": "in_channels", "D": "dim", "H": "height", "W": "width", "T": "length", "S": "length"}
-
-
-class Names:
-    """What the names of a block are called in Python."""
-
-    def __init__(self, block, concrete: bool):
-        self.block, self.concrete = block, concrete
-        self.marked = False  # whether names are written with a mark, for forward to find them
-        self.used = naming.used(block)  # what no variable may be called
-        self.args = {name: naming.variable(name, self.used, block.args) for name in block.args}
-        self.inputs = self._input_variables()
-        self.sizes: dict[str, str] = {}  # capital names bound by the input patterns
-        for index, declared in enumerate((block.inputs or {}).values()):
-            for position, entry in enumerate(declared.shape):
-                if entry.kind == "text" and is_type(entry.value) and entry.value not in block.args:
-                    channels = position == 1 and len(declared.shape) > 3 and index
-                    self._add_size(entry.value, f"{declared.name}_channels" if channels else None)
-
-    def _input_variables(self) -> dict[str, str]:
-        """The parameters of forward: `x` for a single input without a name."""
-        names = list(self.block.inputs or ("input",))
-        if names == ["input"] or (len(names) == 1 and self.block.single):
-            return {names[0]: "x"}
-        return {name: naming.variable(name, self.used, names) for name in names}
-
-    def _add_size(self, name: str, wanted: str | None):
-        taken = {*self.args.values(), *self.sizes.values(), *self.inputs.values(), "x"}
-        wanted = wanted or SIZE_NAMES.get(name, name.lower())
-        while wanted in taken or wanted in self.used:
-            wanted += "_in"
-        self.sizes.setdefault(name, wanted)
-
-    def rename(self, name: str) -> str:
-        found = self.sizes.get(name) or self.args.get(name) or name
-        return naming.MARK + found if self.marked else found
-
-    def number(self, size) -> str:
-        """A symbolic size as source."""
-        if not isinstance(size, Formula):
-            return number(size)
-        return number(size.at({name: symbol(self._renamed(name)) for name in size.names()}))
-
-    def _renamed(self, text: str) -> str:
-        """The text of a symbol: a name, or an expression that has no formula."""
-        if text == str(UNRESOLVED):
-            return text
-        return re.sub(
-            r"(?<![\w.])[A-Za-z_]\w*\b(?![(.])",
-            lambda found: found[0] if found[0] in _WORDS else self.rename(found[0]),
-            text,
-        )
-
-
-_WORDS = frozenset(("if", "else", "and", "or", "not", "True", "False", "i"))
+from .flow import NotParametric
+from .lines import Entry
+from .naming import Names
+from .symbols import UNRESOLVED, unified
 
 
 class Elements:
@@ -170,10 +97,25 @@ class Elements:
             text = self.argument(key, value, current, entries, inferred)
             if text is not None:
                 setattr(layer, attribute, self._shaped(text, getattr(layer, attribute)))
-        self._same(layer, entries, {name for name, *_ in places})
+        known = {name for name, *_ in places}
+        if cls.operator and layer.operands and item.main is not None and item.type:
+            layer.operands = self._operands(layer.operands, item.main, entries)
+            known.add("operands")
+        self._same(layer, entries, known)
         for declared in cls.args.values():
             setattr(layer, declared.attribute, self._open(getattr(layer, declared.attribute)))
         return layer
+
+    def _operands(self, numbers: list, main, entries: list[Entry]) -> list:
+        """What an operator computes with, in order: None for a tensor, the text of a number."""
+        listed = main.value if main.kind == "list" else [main]
+        found = list(numbers)
+        for k, entry in enumerate(listed, len(numbers) - len(listed)):  # a first tensor may be implied
+            if numbers[k] is not None:
+                text = self.argument(None, entry, [e.member.layer.operands[k] for e in entries], entries, {})
+                if text is not None:
+                    found[k] = Code(text if _SINGLE.fullmatch(text) else f"({text})")
+        return found
 
     def _open(self, value):
         """A value with its free sizes as source."""
@@ -345,6 +287,10 @@ class Elements:
         return f"{plan.name}({', '.join(arguments)})"
 
 
+#: a name, a number or a call: no parentheses around it
+_SINGLE = re.compile(rf"[\w.{naming.MARK}]+(\([\w.{naming.MARK}]*\))?")
+
+
 class _Size(int):
     """A size in source: prints its text. Its value is never used."""
 
@@ -423,4 +369,4 @@ def sequential(parts: list) -> str:
     return f"nn.Sequential({', '.join(texts)}{magic})"
 
 
-__all__ = ["CONTAINERS", "Elements", "Entry", "Names", "NotParametric", "Scope", "checked", "helpers", "sequential"]
+__all__ = ["Elements", "Entry", "Names", "NotParametric", "checked", "sequential"]

@@ -1,12 +1,29 @@
-"""A line of the spec while it is being written, and what can be asked about it."""
+"""A line of the spec while it is being written, the places where it is, and what can be asked about it."""
 
 from __future__ import annotations
 
 from ..elaborate.references import is_reference
 from ..graph import Node, Value
 from ..layers.base import REGISTRY
-from .classes import Entry
-from .flow import outputs
+from .flow import by_line, outputs
+from .symbols import Frame
+
+
+class Entry:
+    """One place in the graph that a line of source stands for: a member, in an instance's frame, with its copy's number."""
+
+    __slots__ = ("at", "frame", "index", "lines", "member")
+
+    def __init__(self, frame: Frame, member, index, at: int = 0):
+        self.frame, self.member, self.index = frame, member, index
+        self.at = at  # the number of the instance among those of the class
+        self.lines: dict | None = None
+
+    def of(self, item) -> list:
+        """What a line of the spec is in this place."""
+        if self.lines is None:
+            self.lines = by_line(self.member)
+        return self.lines.get(id(item), [])
 
 
 class Line:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..arith import Formula, symbol
+from ..facts import reached
 from . import examples, losses, naming
 from .code import number, tidy, wrapped
 
@@ -76,16 +77,24 @@ def main():
     model = {name}()
     print(f"{{sum(p.numel() for p in model.parameters()):,}} parameters")
     if arguments.train:
+{step}
+    with torch.no_grad():
+        output = model.eval()(*example_inputs())
+{shown}
+"""
+
+_STEP = """\
         optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
 {loss}
         loss.backward()
         optimizer.step()
         print(f"loss {{loss.item():.4f}}")
-        return
-    with torch.no_grad():
-        output = model.eval()(*example_inputs())
-{shown}
-"""
+        return"""
+_WITH_TARGETS = """\
+        output = model(*example_inputs())
+        loss = loss_of(output, *example_targets(output))"""
+_WITHOUT_TARGETS = "        loss = loss_of(model(*example_inputs()))"
+_NO_STEP = '        parser.error("there is no parameter here that a loss could train")'
 
 
 def _main(model, graph) -> list[str]:
@@ -95,8 +104,6 @@ def _main(model, graph) -> list[str]:
         shown = '    for name, tensor in output.items():\n        print(f"{name} {list(tensor.shape)}")'
     else:
         shown = '    for number, tensor in enumerate(output):\n        print(f"output {number} {list(tensor.shape)}")'
-    loss = "        loss = loss_of(model(*example_inputs()))"
-    if losses.target_names(graph):
-        loss = """        output = model(*example_inputs())
-        loss = loss_of(output, *example_targets(output))"""
-    return _MAIN.format(name=model.name, loss=loss, shown=shown).rstrip("\n").split("\n")
+    loss = _WITH_TARGETS if losses.target_names(graph) else _WITHOUT_TARGETS
+    step = _STEP.format(loss=loss) if reached(graph) != 0 else _NO_STEP
+    return _MAIN.format(name=model.name, step=step, shown=shown).rstrip("\n").split("\n")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import keyword
 import re
 
+from ..arith import Formula, symbol
 from ..errors import NetcalcError
 from ..language.names import MODULE_ATTRIBUTES, is_name, is_type
 from ..layers.base import REGISTRY
+from .code import number
+from .symbols import UNRESOLVED
 
 #: names that the source uses; as a variable or a parameter one of them would hide what it means
 USED = frozenset(
@@ -136,3 +139,60 @@ def count(name: str, items) -> int:
 def defined(sources) -> set[str]:
     """The names that pieces of source define at the top."""
     return {name for source in sources for name in re.findall(r"^(?:class|def) (\w+)", source, re.MULTILINE)}
+
+
+SIZE_NAMES = {"C": "in_channels", "D": "dim", "H": "height", "W": "width", "T": "length", "S": "length"}
+
+
+class Names:
+    """What the names of a block are called in Python."""
+
+    def __init__(self, block, concrete: bool):
+        self.block, self.concrete = block, concrete
+        self.marked = False  # whether names are written with a mark, for forward to find them
+        self.used = used(block)  # what no variable may be called
+        self.args = {name: variable(name, self.used, block.args) for name in block.args}
+        self.inputs = self._input_variables()
+        self.sizes: dict[str, str] = {}  # capital names bound by the input patterns
+        for index, declared in enumerate((block.inputs or {}).values()):
+            for position, entry in enumerate(declared.shape):
+                if entry.kind == "text" and is_type(entry.value) and entry.value not in block.args:
+                    channels = position == 1 and len(declared.shape) > 3 and index
+                    self._add_size(entry.value, f"{declared.name}_channels" if channels else None)
+
+    def _input_variables(self) -> dict[str, str]:
+        """The parameters of forward: `x` for a single input without a name."""
+        names = list(self.block.inputs or ("input",))
+        if names == ["input"] or (len(names) == 1 and self.block.single):
+            return {names[0]: "x"}
+        return {name: variable(name, self.used, names) for name in names}
+
+    def _add_size(self, name: str, wanted: str | None):
+        taken = {*self.args.values(), *self.sizes.values(), *self.inputs.values(), "x"}
+        wanted = wanted or SIZE_NAMES.get(name, name.lower())
+        while wanted in taken or wanted in self.used:
+            wanted += "_in"
+        self.sizes.setdefault(name, wanted)
+
+    def rename(self, name: str) -> str:
+        found = self.sizes.get(name) or self.args.get(name) or name
+        return MARK + found if self.marked else found
+
+    def number(self, size) -> str:
+        """A symbolic size as source."""
+        if not isinstance(size, Formula):
+            return number(size)
+        return number(size.at({name: symbol(self._renamed(name)) for name in size.names()}))
+
+    def _renamed(self, text: str) -> str:
+        """The text of a symbol: a name, or an expression that has no formula."""
+        if text == str(UNRESOLVED):
+            return text
+        return re.sub(
+            r"(?<![\w.])[A-Za-z_]\w*\b(?![(.])",
+            lambda found: found[0] if found[0] in _WORDS else self.rename(found[0]),
+            text,
+        )
+
+
+_WORDS = frozenset(("if", "else", "and", "or", "not", "True", "False", "i"))

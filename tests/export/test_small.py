@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 import netcalc
@@ -84,6 +87,24 @@ def test_small_specs(said):
     assert result.ok, result.format()
 
 
+def test_numbers_among_operands_are_expressions():
+    spec = """
+input: [N, 12]
+layers: [{Shift: {by: 3}}, {Shift: {by: 5}}]
+blocks:
+  Shift:
+    args: {by}
+    input: [N, D]
+    layers: [{Sub: [input, by - 1]}, {Mul: [prev, by]}, {Div: sqrt(by)}]
+"""
+    net = netcalc.load(HEAD + spec.lstrip())
+    text = net.export_torch()
+    assert text.count("class ") == 2
+    for line in ("x = x - (self.by - 1)", "x = x * self.by", "x = x / math.sqrt(self.by)", "Shift(3)", "Shift(5)"):
+        assert line in text
+    assert net.verify("cpu").ok
+
+
 def test_parameters_that_the_loss_does_not_depend_on_get_no_gradient():
     """6 * 4 + 4 of `aside` and 4 * 4 + 4 of `before` stay without one: 2 * 4 + 2 have it."""
     spec = """
@@ -102,7 +123,11 @@ layers:
     assert result.totals["backward_macs"]["measured"] == 16
 
 
-def test_a_network_that_has_nothing_to_train():
+def test_a_network_that_has_nothing_to_train(tmp_path):
+    (tmp_path / "model.py").write_text(netcalc.load(f"{HEAD}input: [N, 4]\nlayers: [ReLU]\n").export_torch())
+    for options, code in ((), 0), (("--train",), 2):
+        done = subprocess.run([sys.executable, tmp_path / "model.py", *options], capture_output=True, text=True)
+        assert (done.returncode, "Traceback" in done.stderr) == (code, False)
     result = netcalc.load(f"{HEAD}input: [N, 4]\nlayers: [ReLU]\nloss: MSELoss\n").verify("cpu", train=True)
     assert result.ok, result.format()
 
