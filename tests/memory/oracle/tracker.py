@@ -111,13 +111,10 @@ def _elements(tensor) -> int:
 
 
 def _sole(tensor: torch.Tensor) -> bool:
-    """Whether a gradient that waits has no other holder, and is dense: a later one is then added to it in place."""
-    dense = torch._prims_common.is_non_overlapping_and_dense_or_false(tensor)
-    return (
-        dense
-        and tensor._use_count() <= SOLE[0]
-        and torch._C._storage_Use_Count(tensor.untyped_storage()._cdata) <= SOLE[1]
-    )
+    """Whether a gradient that waits has no other holder, and is dense: a later one is then added to it in place.
 
-
-SOLE = (2, 2)
+    The counts are those of a tensor that only the engine holds, seen from within a dispatch mode.
+    """
+    if not torch._prims_common.is_non_overlapping_and_dense_or_false(tensor):
+        return False
+    return tensor._use_count() == 4 and torch._C._storage_Use_Count(tensor.untyped_storage()._cdata) == 2
