@@ -52,14 +52,18 @@ inputs:
 layers:
   - positions: {Arange: T}
   - body: {Body: {dropout}}
-    from: [tokens, positions]
+    from: {tokens: tokens, positions: positions}
 blocks:
   Body:
     args: {dropout}
     inputs: {tokens: {shape: [N, T], dtype: int64}, positions: {shape: [T], dtype: int64}}
     layers:
-      - embeddings: Embeddings
-        from: [tokens, positions]
+      - embeddings:
+          - wte: {Embedding: {num_embeddings: 50257, embedding_dim: 768}}
+            from: tokens
+          - wpe: {Embedding: {num_embeddings: 1024, embedding_dim: 768}}
+            from: positions
+          - Add: [wte, wpe]
       - drop: {Dropout: dropout}
       - h: {Block: {dropout}}
         repeat: 12
@@ -67,14 +71,6 @@ blocks:
           - ln_f: LayerNorm
           - lm_head: {Linear: {out_features: 50257, bias: false}}
             tie: {weight: embeddings.wte.weight}
-  Embeddings:
-    inputs: {tokens: {shape: [N, T], dtype: int64}, positions: {shape: [T], dtype: int64}}
-    layers:
-      - wte: {Embedding: {num_embeddings: 50257, embedding_dim: 768}}
-        from: tokens
-      - wpe: {Embedding: {num_embeddings: 1024, embedding_dim: 768}}
-        from: positions
-      - Add: [wte, wpe]
   Block:
     args: {dropout}
     input: [N, T, D]
