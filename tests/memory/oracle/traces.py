@@ -25,6 +25,19 @@ def difference(predicted: list, measured: list) -> int | None:
     return None if len(predicted) == len(measured) else min(len(predicted), len(measured))
 
 
+def stops_being_within(fake: list, real: list) -> int | None:
+    """The first event of a fake run that does not follow in a real one; None where all do and what the real one has
+    besides comes to nothing: memory that kernels take and give back, which FakeTensors do not see."""
+    rest = 0
+    position = 0
+    for event in real:
+        if position < len(fake) and event[1] == fake[position][1]:
+            position += 1
+        else:
+            rest += event[1]
+    return None if position == len(fake) and rest == 0 else position
+
+
 def in_runs(events: list) -> list:
     """The events with those in a row of one sign sorted by size: what comes or goes together has no order."""
     found: list = []

@@ -21,7 +21,8 @@ FULL_SIZE = {aten.mse_loss.default, aten.smooth_l1_loss.default, aten.soft_margi
 #: functions inside which the sum of two tensors is made in place
 ADDS = {torch.nn.functional.linear, torch.nn.functional.scaled_dot_product_attention,
         torch.nn.functional.multi_head_attention_forward}  # fmt: skip
-LOGITS = torch.nn.functional.binary_cross_entropy_with_logits
+#: steps of the backward pass of binary_cross_entropy_with_logits
+OF_LOGITS = {aten.sub.Tensor: aten.sub_.Tensor, aten.mul.Tensor: aten.mul_.Tensor}
 
 
 class Functions(TorchFunctionMode):
@@ -91,8 +92,10 @@ class Tracker(TorchDispatchMode):
                 return aten.add_.Tensor(*args)
             if not self.backward and ADDS.intersection(inside):
                 return aten.alias.default(aten.add_.Tensor(*args))
-        if function is aten.sub.Tensor and LOGITS in inside and self._fits(args):
-            return aten.alias.default(aten.sub_.Tensor(*args))
+        if self.backward and function in OF_LOGITS and self._fits(args):
+            node = torch._C._current_autograd_node()
+            if node is not None and node.name().startswith("BinaryCrossEntropyWithLogits"):
+                return aten.alias.default(OF_LOGITS[function](*args))
         return NotImplemented
 
     @staticmethod
