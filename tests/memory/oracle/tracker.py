@@ -21,7 +21,8 @@ FULL_SIZE = {aten.mse_loss.default, aten.smooth_l1_loss.default, aten.soft_margi
 #: functions inside which the sum of two tensors is made in place
 ADDS = {torch.nn.functional.linear, torch.nn.functional.scaled_dot_product_attention,
         torch.nn.functional.multi_head_attention_forward}  # fmt: skip
-LOGITS = torch.nn.functional.binary_cross_entropy_with_logits
+#: steps of the backward pass of binary_cross_entropy_with_logits
+OF_LOGITS = {aten.sub.Tensor: aten.sub_.Tensor, aten.mul.Tensor: aten.mul_.Tensor}
 
 
 class Functions(TorchFunctionMode):
@@ -91,8 +92,10 @@ class Tracker(TorchDispatchMode):
                 return aten.add_.Tensor(*args)
             if not self.backward and ADDS.intersection(inside):
                 return aten.alias.default(aten.add_.Tensor(*args))
-        if function is aten.sub.Tensor and LOGITS in inside and self._fits(args):
-            return aten.alias.default(aten.sub_.Tensor(*args))
+        if self.backward and function in OF_LOGITS and self._fits(args):
+            node = torch._C._current_autograd_node()
+            if node is not None and node.name().startswith("BinaryCrossEntropyWithLogits"):
+                return aten.alias.default(OF_LOGITS[function](*args))
         return NotImplemented
 
     @staticmethod
@@ -111,13 +114,10 @@ def _elements(tensor) -> int:
 
 
 def _sole(tensor: torch.Tensor) -> bool:
-    """Whether a gradient that waits has no other holder, and is dense: a later one is then added to it in place."""
-    dense = torch._prims_common.is_non_overlapping_and_dense_or_false(tensor)
-    return (
-        dense
-        and tensor._use_count() <= SOLE[0]
-        and torch._C._storage_Use_Count(tensor.untyped_storage()._cdata) <= SOLE[1]
-    )
+    """Whether a gradient that waits has no other holder, and is dense: a later one is then added to it in place.
 
-
-SOLE = (2, 2)
+    The counts are those of a tensor that only the engine holds, seen from within a dispatch mode.
+    """
+    if not torch._prims_common.is_non_overlapping_and_dense_or_false(tensor):
+        return False
+    return tensor._use_count() == 4 and torch._C._storage_Use_Count(tensor.untyped_storage()._cdata) == 2
