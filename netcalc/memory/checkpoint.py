@@ -1,46 +1,41 @@
 """torch.utils.checkpoint without reentry: a stretch whose saved tensors are dropped, and made again when backward asks.
 
-The forward runs with its saved tensors replaced by placeholders; the first node whose saved tensors are asked for runs
-the whole stretch once more (torch/utils/checkpoint.py, _CheckpointFrame; early stop after the last one that is needed).
+The forward runs and saves nothing but the inputs of the stretch; the first node that needs a saved tensor runs the whole
+stretch once more, up to the last one that is needed (torch/utils/checkpoint.py: _CheckpointFrame, early stop).
 """
 
 from __future__ import annotations
 
-from .autograd import Node, reachable
+from .autograd import Node
 from .tensors import Tensor
+
+
+class _EarlyStop(Exception):
+    """All that was saved the first time has been saved again."""
 
 
 def recomputed(op, run, inputs: list[Tensor]) -> list[Tensor]:
     """Run a stretch under a checkpoint; returns its outputs."""
     if not op.grad_mode:
         return run(inputs)
-    before = op.order
+    outer, op.dropped = op.dropped, []
     outputs = run(inputs)
-    nodes = [node for node in _made(outputs, before) if node.saved]
+    nodes, op.dropped = op.dropped, outer
     if nodes:
-        stretch = _Stretch(op, run, [tensor for tensor in inputs], nodes)
-        for node in nodes:
-            node.saved = ()
-            node.backward = stretch.asked(node, node.backward)
+        stretch = _Stretch(op, run, list(inputs), len(nodes))
+        for number, node in enumerate(nodes):
+            node.backward = stretch.asked(number, node.backward)
+        nodes[0].saved = [tensor.alias() for tensor in inputs]
     return outputs
 
 
-def _made(outputs: list[Tensor], before: int) -> list[Node]:
-    found: dict[int, Node] = {}
-    for output in outputs:
-        if output is not None and output.origin is not None and output.origin[0].order > before:
-            found.update((node.order, node) for node in reachable(output.origin[0]) if node.order > before)
-    return [found[order] for order in sorted(found)]
-
-
 class _Stretch:
-    def __init__(self, op, run, inputs: list[Tensor], nodes: list[Node]):
-        self.op, self.run, self.inputs = op, run, inputs
-        self.numbers = {node.order: number for number, node in enumerate(nodes)}
+    def __init__(self, op, run, inputs: list[Tensor], count: int):
+        self.op, self.run, self.inputs, self.count = op, run, inputs, count
         self.saved: list | None = None
 
-    def asked(self, node: Node, backward):
-        number = self.numbers[node.order]
+    def asked(self, number: int, backward):
+        """The backward of a node that gets its saved tensors by running the stretch again."""
 
         def run(*gradients):
             if self.saved is None:
@@ -53,15 +48,26 @@ class _Stretch:
         return run
 
     def again(self):
-        op, layer = self.op, self.op.layer
-        before, grads = op.order, op.grad_mode
+        op, layer, grads = self.op, self.op.layer, self.op.grad_mode
+        self.saved = []
+        outer, op.again = op.again, self._keep
         op.grad_mode = True
-        inputs = [_detached(tensor) for tensor in self.inputs]
-        outputs = self.run(inputs)
-        nodes = [node for node in _made(outputs, before) if node.saved]
-        self.saved = [node.saved for node in nodes]
-        op.grad_mode, self.inputs = grads, []
+        try:
+            self.run([_detached(tensor) for tensor in self.inputs])
+        except _EarlyStop:
+            pass
+        op.again, op.grad_mode = outer, grads
         op.enter(layer)
+
+    def _keep(self, saved: list[Tensor], outputs: list[Tensor]):
+        """Keep what a node saves. After the last one, operations that save only what they read do not run at all."""
+        self.saved.append(saved)
+        if len(self.saved) == self.count:
+            kept = {id(tensor.storage) for tensor in saved}
+            for output in outputs:
+                if output is not None and id(output.storage) not in kept and output.storage.holders == 1:
+                    output.storage.bytes = 0
+            raise _EarlyStop
 
 
 def _detached(tensor: Tensor) -> Tensor:

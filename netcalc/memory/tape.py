@@ -52,6 +52,8 @@ class Tape:
         self.grad_mode = True
         self.order = 0
         self.autocast: str | None = None
+        self.dropped: list[Node] | None = None  # under a checkpoint: the nodes that would have saved something
+        self.again = None  # while a stretch is run again: what to do with what is saved
         self.casts: dict[int, Tensor] = {}  # parameters in the dtype of the autocast region, by id
 
     # -- where things happen
@@ -95,10 +97,15 @@ class Tape:
         if not self.recording(*inputs):
             return outputs
         listed = outputs if isinstance(outputs, list) else [outputs]
-        kept = [tensor.alias() for tensor in saved if tensor is not None]
+        kept = [] if self.dropped is not None else [tensor.alias() for tensor in saved if tensor is not None]
+        if self.again is not None and kept and self.dropped is None:
+            again, kept = kept, []
+            self.again(again, listed)
         edges = tuple(edge(tensor) for tensor in inputs)
         self.order += 1
         node = Node(self.order, name, self.layer, edges, backward, kept, len(listed))
+        if self.dropped is not None and any(tensor is not None for tensor in saved):
+            self.dropped.append(node)
         for number, output in enumerate(listed):
             if output is not None:
                 output.origin = (node, number)
