@@ -14,7 +14,7 @@ class Bench:
     def __init__(self, tape, choice: Choice):
         self.tape, self.choice = tape, choice
         self.state: dict[int, dict[str, Tensor]] = {}
-        self.number = 0  # of the step at work, from 1
+        self.steps: dict[int, int] = {}  # of each parameter, by id: the number of the step at work, from 1
 
     def new(self, tensor: Tensor) -> Tensor:
         """The result of an operation on each element of a tensor, out of place."""

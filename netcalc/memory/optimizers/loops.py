@@ -41,7 +41,7 @@ def radam(bench: Bench, leaves: list[Tensor]):
         if bench.choice.coupled:
             grad = bench.new(grad)
         corrected = bench.new(leaf)
-        if bench.number >= RECTIFIED:
+        if bench.steps[id(leaf)] >= RECTIFIED:
             bench.new(bench.times(bench.new(corrected), _adaptive(bench, leaf)))
         else:
             bench.new(corrected)
