@@ -11,6 +11,7 @@ from ..graph import Graph, Node, Scope
 from ..language.names import DTYPE_BYTES
 from ..report.memory import Course, LayerMemory, Memory, SavedTensor, Simulated
 from . import profiles, simulate, unknown
+from .optimizers import settled
 from .simulate import Result, Run
 from .tape import Rules
 
@@ -34,7 +35,8 @@ def memory(
         "implementation": implementation, "momentum": momentum, "weight_decay": weight_decay, "centered": centered,
         "maximize": maximize,
     }  # fmt: skip
-    run = Run(rules, None if optimizer == "none" else optimizer, options, 2, drop_output, accumulate, marked,
+    steps = 2 if optimizer == "none" else settled(optimizer, options, rules.cuda)
+    run = Run(rules, None if optimizer == "none" else optimizer, options, steps, drop_output, accumulate, marked,
               frozen(graph, freeze), inplace)  # fmt: skip
     emitter = net.exported().emitter
     forward = simulate.inference(graph, emitter, sizes, rules)

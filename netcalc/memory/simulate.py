@@ -119,7 +119,8 @@ class _Training(_Model):
         super().__init__(graph, emitter, sizes, run.rules, run)
         self.run = run
         self.leaves = [t for t in dict.fromkeys(self.tensors.values()) if t.leaf]
-        self.optimizer = Optimizer(self.op, run.optimizer, run.options) if run.optimizer else None
+        made_with = [t for t in dict.fromkeys(self.tensors.values()) if t.storage.kind == "parameters"]
+        self.optimizer = Optimizer(self.op, run.optimizer, run.options, made_with) if run.optimizer else None
         self.targets = self._targets()
         self.out: list = []
         self.loss: Tensor | None = None

@@ -131,10 +131,16 @@ class Modules(Products):
 
     # -- losses
 
-    def softmax(self, x: Tensor, name: str = "softmax") -> Tensor:
-        [x] = self.high(x)
-        y = self.make(x.shape, x.dtype, None, what="output")
-        return self.record(name, y, [x], lambda g: self.make(g.shape, g.dtype, what="gradient"), [y])
+    def softmax(self, x: Tensor, name: str = "softmax", typed: bool = False) -> Tensor:
+        """Under autocast in float32, from float16 on CUDA without a copy of the input; as it comes where the call gives
+        its dtype (`typed`), as cross_entropy does."""
+        before = x.dtype
+        if not typed and not (self.rules.cuda and self.autocast == "float16" and before == "float16"):
+            [x] = self.high(x)
+            before = x.dtype
+        to = "float32" if not typed and self.autocast else x.dtype
+        y = self.make(x.shape, to, None, what="output")
+        return self.record(name, y, [x], lambda g: self.make(g.shape, before, what="gradient"), [y])
 
     def nll(self, logs: Tensor, target: Tensor, mean: bool = True) -> Tensor:
         [logs] = self.high(logs)
@@ -146,7 +152,7 @@ class Modules(Products):
         )
 
     def cross_entropy(self, logits: Tensor, target: Tensor) -> Tensor:
-        logs = self.softmax(logits, "log_softmax")
+        logs = self.softmax(logits, "log_softmax", typed=True)
         return self.nll(logs, target)
 
     def compared(self, x: Tensor, target: Tensor) -> Tensor:

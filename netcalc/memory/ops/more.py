@@ -207,7 +207,8 @@ class More(Modules):
         y = self.make((n, h, t, d), q.dtype, strides_in((n, h, t, d), (0, 2, 1, 3)), what="output")
         length = (t + 31) // 32 * 32 if way == "efficient" else t
         lse = self.make((n, h, length), "float32", what="log-sum-exp")
-        extra = [] if way == "cpu" else [self.make((), "int64", what="seed"), self.make((), "int64", what="offset")]
+        state = {"cpu": (), "flash": ((2,), ()), "efficient": ((), ())}[way]
+        extra = [self.make(shape, "int64", what="random state") for shape in state]
         needs = [x.needs_grad for x in (q, k, v)]
         shapes = [x.shape for x in (q, k, v)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...arith import prod
-from ..tensors import Tensor, like
+from ..tensors import Tensor, like, order_of, strides_in
 from .pointwise import Pointwise
 
 HALF = ("bfloat16", "float16")
@@ -26,10 +26,11 @@ class Products(Pointwise):
         return made
 
     def low(self, *tensors: Tensor | None) -> list:
-        """Operands in the dtype of the autocast region, if there is one."""
+        """Operands in the dtype of the autocast region, if there is one: cast from the last to the first, since that is
+        the order in which the arguments of the C++ call are worked out."""
         if self.autocast is None:
             return list(tensors)
-        return [None if t is None else self.cast(t, self.autocast) for t in tensors]
+        return [None if t is None else self.cast(t, self.autocast) for t in reversed(tensors)][::-1]
 
     def high(self, *tensors: Tensor | None) -> list:
         """Operands in float32, where autocast asks for it."""
@@ -111,14 +112,18 @@ class Products(Pointwise):
     def convolution(self, x: Tensor, w: Tensor, b: Tensor | None, shape) -> Tensor:
         """Input and weight are saved, both, if anything needs a gradient."""
         x, w, b = self.low(x, w, b)
-        source = self.contiguous(x) if x.strides is not None else x
-        y = self.make(shape, x.dtype, what="output")
+        last = channels_last(x)
+        source = self.contiguous(x) if x.strides is not None and not last else x
+        y = self.make(shape, x.dtype, _inner_channels(shape) if last else None, what="output")
         needs = x.needs_grad, w.needs_grad, b is not None and b.needs_grad
         before, out, bias = x.shape, w.shape, b.shape if b is not None else ()
 
         def back(g):
-            copy = self.make(g.shape, g.dtype, what="copy") if g.strides is not None else None
-            dx = self.make(before, g.dtype, what="gradient of the input") if needs[0] else None
+            fits = channels_last(g) if last else g.strides is None
+            copy = None if fits else self.make(g.shape, g.dtype, what="copy")
+            dx = None
+            if needs[0]:
+                dx = self.make(before, g.dtype, _inner_channels(before) if last else None, what="gradient of the input")
             dw = self.make(out, g.dtype, what="gradient of the weight") if needs[1] else None
             db = self.make(bias, g.dtype, what="gradient of the bias") if needs[2] else None
             del copy
@@ -138,3 +143,12 @@ class Products(Pointwise):
 
         y = self.record("trilinear", y, [x1, w, x2], back, [x1, w, x2])
         return y if b is None else self.add_(y, b)
+
+
+def _inner_channels(shape: tuple) -> tuple | None:
+    return strides_in(shape, (0, *range(2, len(shape)), 1))
+
+
+def channels_last(x: Tensor) -> bool:
+    """Whether the channels of an image lie next to each other in memory (torch.channels_last)."""
+    return x.strides is not None and len(x.shape) >= 4 and order_of(x) == (0, *range(2, len(x.shape)), 1)
