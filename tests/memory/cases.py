@@ -6,9 +6,22 @@ GPT-2 keeps its positions and what `ln_f` reads until the logits are there, whic
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import NamedTuple
 
 import netcalc
+
+
+def convolutions_first(names: list[str]) -> list[str]:
+    """The parameters of resnet18 in the order of the module that was recorded: in each block the convolutions, then the
+    norms. It shows in one figure, AdamW's peak on the CPU at batch 1: while one weight is updated, the denominator of the
+    parameter before it is still held (a convolution's 9,437,184 bytes, not the 2,048 of a norm's).
+    """
+    found = []
+    for path, group in groupby(names, lambda name: ".".join(name.split(".")[:2]) if "layer" in name else name):
+        members = list(group)
+        found += sorted(members, key=lambda name: ("downsample" in name, "bn" in name)) if "layer" in path else members
+    return found
 
 
 class Case(NamedTuple):
@@ -17,6 +30,7 @@ class Case(NamedTuple):
     spec: str
     args: dict = {}
     sizes: dict = {}
+    order: object = None  # of the parameters, where it is not that of the spec
 
     def net(self):
         net = netcalc.load(self.spec)
@@ -99,7 +113,7 @@ CASES = {
     "lenet5": Case(LENET5),
     "alexnet": Case("alexnet"),
     "vgg16": Case("vgg16"),
-    "resnet18": Case("resnet18"),
+    "resnet18": Case("resnet18", order=convolutions_first),
     "resnet50": Case("resnet50"),
     "mobilenet_v2": Case("mobilenet_v2"),
     "convnext_tiny": Case("convnext_tiny"),

@@ -66,13 +66,13 @@ def test_a_dispatch_mode_adds_out_of_place():
     assert peaks["eager"] < peaks["tracked"]
 
 
-@pytest.mark.parametrize("row", [r for r in ROWS if r["case"] in SMALL and r["batch"] == 8],
-                         ids=lambda r: f"{r['case']}-{r['device']}")  # fmt: skip
+@pytest.mark.parametrize("row", [r for r in ROWS if r["case"] in SMALL and r["batch"] in (1, 8)],
+                         ids=lambda r: f"{r['case']}-{r['batch']}-{r['device']}")  # fmt: skip
 def test_recorded(row, private_side):
     """The figures in tests/reference/memory.json. On the CPU, torch's default is an optimizer that is no foreach one."""
     case = CASES[row["case"]]
     sizes, device = {"N": row["batch"], **case.sizes}, row["device"]
-    net, how = case.net(), {"foreach": device == "cuda", "saved": False}
+    net, how = case.net(), {"foreach": device == "cuda", "saved": False, "order": case.order}
     plain = measure(net, sizes, device)
     assert plain.saved_bytes + plain.saved_inputs == row["saved"]
     assert plain.saved_inputs == row["saved_inputs"]
@@ -84,3 +84,16 @@ def test_recorded(row, private_side):
     dropped = measure(net, sizes, device, optimizer="adamw", drop_output=True, **how)
     assert dropped.peak == row["peak_adamw_output_dropped"]
     assert measure(net, sizes, device, inference=True).peak == row["peak_inference"]
+
+
+@pytest.mark.parametrize(("dtype", "size"), [("float32", 4), ("bfloat16", 2)])
+def test_rms_norm_is_one_kernel_on_cuda(dtype, size, private_side):
+    """It keeps its input (50 x 6) and one float32 per row; a CPU build takes it apart."""
+    net = netcalc.load(HEAD + "  - Linear: 6\n  - norm: RMSNorm\n")
+    assert measure(net, {"N": 50}, "cuda", dtype=dtype).saved == {"norm": 50 * 6 * size + 50 * 4}
+
+
+def test_dropout_keeps_bytes_on_cuda_and_floats_on_the_cpu(private_side):
+    net = netcalc.load(HEAD + "  - Linear: 6\n  - drop: {Dropout: 0.5}\n")
+    assert measure(net, {"N": 50}, "cuda").saved == {"drop": 50 * 6}
+    assert measure(net, {"N": 50}, "cpu").saved == {"drop": 50 * 6 * 4}

@@ -81,17 +81,20 @@ def measure(
     accumulate: int = 1,
     rules: str = "eager",
     saved: bool = True,
+    order=None,
 ) -> Measured:
     """Train the exported module for some steps (or run it once for inference) and report its memory.
 
     mode: "fake" for FakeTensors on any device, "real" for the CPU as it is. rules: in fake mode "eager" for what plain
     eager mode does, "tracked" for what a naive tracker sees. Targets are held in inference too. options: more arguments of the optimizer.
+    order: a function (of a module) that puts the parameters' names in the order in which the optimizer has them.
     """
     how = {"foreach": foreach, "fused": fused} if fused else {"foreach": foreach}
     loop = Loop(net, sizes, device, dtype, amp, drop_output, accumulate, inference)
     if optimizer:
         kind, given = OPTIMIZERS[optimizer]
         loop.optimizer = kind, {**given, **how, **(options or {})}
+    loop.order = order
     steps = 1 if inference else steps
     if device == "cuda":
         shim.library()
@@ -138,7 +141,7 @@ class Loop:
         self.batch = [_described(net.graph, value, sizes) for value in net.graph.inputs.values()]
         self.device, self.dtype, self.amp = device, dtype, amp
         self.drop_output, self.accumulate, self.inference = drop_output, accumulate, inference
-        self.optimizer = None
+        self.optimizer = self.order = None
         self.marks: list[tuple[int, str, int]] = []  # (events before it, phase, step)
         self.position = self.on_phase = None
 
@@ -203,7 +206,10 @@ class Loop:
                 out = model(*inputs)
             self.mark("end", 1)
             return
-        optimizer = self.optimizer[0](model.parameters(), **self.optimizer[1]) if self.optimizer else None
+        named = dict(model.named_parameters())
+        parameters = [named[name] for name in (self.order(list(named)) if self.order else named)]
+        optimizer = self.optimizer[0](parameters, **self.optimizer[1]) if self.optimizer else None
+        del named, parameters
         for step in range(1, steps + 1):
             self.mark("forward", step)
             if optimizer:

@@ -27,15 +27,29 @@ def difference(predicted: list, measured: list) -> int | None:
 
 def stops_being_within(fake: list, real: list) -> int | None:
     """The first event of a fake run that does not follow in a real one; None where all do and what the real one has
-    besides comes to nothing: memory that kernels take and give back, which FakeTensors do not see."""
-    rest = 0
-    position = 0
+    besides comes to nothing: memory that kernels take and give back, which FakeTensors do not see.
+
+    What one operation gives is in any order.
+    """
+    rest = position = 0
+    waiting: list[int] = []
     for event in real:
-        if position < len(fake) and event[1] == fake[position][1]:
-            position += 1
+        if not waiting:
+            waiting = [fake[k][1] for k in range(position, _end(fake, position))]
+            position += len(waiting)
+        if event[1] in waiting:
+            waiting.remove(event[1])
         else:
             rest += event[1]
-    return None if position == len(fake) and rest == 0 else position
+    return None if position == len(fake) and not waiting and rest == 0 else position - len(waiting)
+
+
+def _end(events: list, start: int) -> int:
+    """Where those of one operation end."""
+    end = start
+    while end < len(events) and events[end][3] == events[start][3] and (events[end][1] > 0) == (events[start][1] > 0):
+        end += 1
+    return end
 
 
 def in_runs(events: list) -> list:

@@ -67,7 +67,7 @@ class Tracker(TorchDispatchMode):
             return
         storage = tensor.untyped_storage()
         address = storage._cdata
-        if address in self.known:
+        if address in self.known or not storage.nbytes():
             return
         number = self.made
         self.made += 1
