@@ -1,0 +1,62 @@
+"""The simulation of shipped networks beside torch: what is saved, the peak of the second step and of inference, equal in bytes;
+for most every event too, on the CPU with the optimizer's loop and on CUDA's rules with foreach."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+import netcalc
+from netcalc.export import examples
+from netcalc.memory import simulate
+from netcalc.memory.tape import Rules
+
+from .compare import predicted
+from .oracle import measure
+from .oracle.traces import beside, difference, in_runs, without_scratch
+
+#: arguments that make a network small
+GIVEN = {"gpt2": {"n_layer": 2, "n_embd": 64, "n_head": 4, "vocab_size": 500}}
+EXACT = ("tiny", "two_input", "lenet", "alexnet", "resnet18")
+#: equal in bytes saved and at the peak, with a difference between events away from it
+AT_PEAK = ("gpt2", "vae")
+
+
+def network(name: str):
+    """A network, and sizes for what is free in it."""
+    net = netcalc.load(name).at(**GIVEN.get(name, {}))
+    return net, examples.sizes(net.graph, 2)
+
+
+def peak(persistent: int, steps: list) -> int:
+    """The most bytes alive in the last of the steps."""
+    before = persistent + sum(event[1] for step in steps[:-1] for event in step)
+    return max(itertools.accumulate((event[1] for event in steps[-1]), initial=before))
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("name", EXACT + AT_PEAK)
+def test_training(name, device, private_side):
+    net, sizes = network(name)
+    cuda = device == "cuda"
+    found = measure(net, sizes, device, optimizer="adamw", foreach=cuda)
+    run = {"optimizer": "adamw", "options": {"foreach": cuda}}
+    steps = predicted(net, sizes, Rules(cuda=cuda), run, False)
+    result = simulate.training(net.graph, net.exported().emitter, sizes, simulate.Run(Rules(cuda=cuda)))
+    assert sum(saved.storage.bytes for saved in result.saved) == found.saved_bytes + found.saved_inputs
+    assert peak(found.persistent, steps) == found.peak
+    if name in EXACT:
+        for ours, theirs in zip(steps, found.events, strict=True):
+            both = [in_runs(without_scratch([tuple(event) for event in events])) for events in (ours, theirs)]
+            position = difference(*both)
+            assert position is None, "\n" + beside(*both, position)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("name", EXACT)
+def test_inference(name, device, private_side):
+    net, sizes = network(name)
+    found = measure(net, sizes, device, inference=True)
+    steps = predicted(net, sizes, Rules(cuda=device == "cuda"), {}, True)
+    assert peak(found.persistent, steps) == found.peak
