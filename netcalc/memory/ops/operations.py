@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .more import More
+from .heads import Heads
 
 
-class Operations(More):
+class Operations(Heads):
     """A tape with PyTorch's operations."""
