@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .heads import Heads
+from .recurrent import Recurrent
 
 
-class Operations(Heads):
+class Operations(Recurrent):
     """A tape with PyTorch's operations."""
