@@ -1,4 +1,4 @@
-"""Normalisation, pooling, dropout, embeddings, losses."""
+"""Normalisation, pooling, dropout, embeddings, softmax."""
 
 from __future__ import annotations
 
@@ -129,38 +129,10 @@ class Modules(Products):
             "embedding", y, [w], lambda g: self.make(before, g.dtype, what="gradient of the table"), [indices]
         )
 
-    # -- losses
-
     def softmax(self, x: Tensor, name: str = "softmax") -> Tensor:
         [x] = self.high(x)
         y = self.make(x.shape, x.dtype, None, what="output")
         return self.record(name, y, [x], lambda g: self.make(g.shape, g.dtype, what="gradient"), [y])
-
-    def nll(self, logs: Tensor, target: Tensor, mean: bool = True) -> Tensor:
-        [logs] = self.high(logs)
-        loss = self.make((), logs.dtype, what="loss")
-        weight = self.make((), logs.dtype, what="total weight")
-        before = logs.shape
-        return self.record(
-            "nll_loss", loss, [logs], lambda g: self.make(before, g.dtype, what="gradient"), [logs, target, weight]
-        )
-
-    def cross_entropy(self, logits: Tensor, target: Tensor) -> Tensor:
-        logs = self.softmax(logits, "log_softmax")
-        return self.nll(logs, target)
-
-    def compared(self, x: Tensor, target: Tensor) -> Tensor:
-        """mse_loss and its kin: both are saved. The scalar keeps a storage of the input's size (its reduction is done
-        in the buffer of the differences)."""
-        x, target = self.high(x, target)
-        loss = Tensor(self.store(x.bytes, "differences"), (), x.dtype)
-        needs = x.needs_grad, target.needs_grad
-        before = x.shape
-
-        def back(g):
-            return [self.make(before, g.dtype, what="gradient") if need else None for need in needs]
-
-        return self.record("mse_loss", loss, [x, target], back, [x, target])
 
 
 __all__ = ["HALF", "Modules", "prod"]

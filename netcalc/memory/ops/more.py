@@ -236,12 +236,6 @@ class More(Modules):
             weights = self.dropout(weights, 0.5)
         return self.matmul(weights, v)
 
-    # -- losses
-
-    def absolute_error(self, x: Tensor, target: Tensor) -> Tensor:
-        difference = self.add(x, target, negative=True)
-        return self.mean(self.unary(difference, "abs"), None, False)
-
 
 def _same_heads(q, k) -> bool:
     return q.shape[1] == k.shape[1]

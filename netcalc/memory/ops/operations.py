@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .recurrent import Recurrent
+from .losses import Losses
 
 
-class Operations(Recurrent):
+class Operations(Losses):
     """A tape with PyTorch's operations."""
