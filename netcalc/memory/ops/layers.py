@@ -129,6 +129,24 @@ class Modules(Products):
             "embedding", y, [w], lambda g: self.make(before, g.dtype, what="gradient of the table"), [indices]
         )
 
+    def embedding_bag(self, x: Tensor, w: Tensor, mode: str, sparse: bool) -> Tensor:
+        """F.embedding_bag of [N, L] tokens: the bags' places are saved, and of a maximum where it was found."""
+        n, count = x.shape
+        offsets = self.make((n,), "int64", what="offsets")
+        y = self.make((n, w.shape[1]), w.dtype, what="output")
+        words = 0 if mode == "sum" and not self.rules.cuda else n * count + (0 if self.rules.cuda else 1)
+        bags = self.make((words,), "int64", what="bag of each token")  # the CPU makes one more than it shows
+        sizes = self.make((n,), "int64", what="sizes of the bags")
+        found = self.make((n, w.shape[1]) if mode == "max" else (n,), "int64", what="places of the maxima")
+        before, rows = w.shape, n * count
+
+        def back(g):
+            if not sparse:
+                return self.make(before, g.dtype, what="gradient of the table")
+            return self.make((rows, before[1]), g.dtype, what="rows of the gradient")
+
+        return self.record("embedding_bag", y, [w], back, [x, offsets, bags, sizes, found])
+
     def softmax(self, x: Tensor, name: str = "softmax") -> Tensor:
         [x] = self.high(x)
         y = self.make(x.shape, x.dtype, None, what="output")
