@@ -173,6 +173,19 @@ class MultiheadAttention(Layer):
             return f"causal_attention({', '.join([module, *names])})"
         return f"{module}({', '.join(names)}, need_weights=False)[0]"
 
+    def eager(self, op, weights, *inputs):
+        """What nn.MultiheadAttention does on [batch, time] or [time, batch], and `causal_attention` around it."""
+        mask = op.causal_bias(inputs[0].shape[1 if self.batch_first else 0]) if self.is_causal else None
+        query, key, value = self.three(inputs)
+        if self.batch_first:
+            seen = {id(x): op.transpose(x, 1, 0) for x in inputs}  # what is the same stays the same
+            query, key, value = (seen[id(x)] for x in (query, key, value))
+            del seen
+        options = {"dropout": self.dropout, "is_causal": self.is_causal, "add_zero_attn": self.add_zero_attn}
+        out = op.multihead_attention(query, key, value, weights, self.num_heads, options)
+        del mask
+        return op.transpose(out, 1, 0) if self.batch_first else out
+
 
 @layer("N T E, N S K, N S V, ... -> N T O")
 class ScaledDotProductAttention(Layer):

@@ -88,3 +88,6 @@ class EmbeddingBag(Table):
     def work(self, x, y):
         each = x[1] if self.mode == "mean" else x[1] - 1
         return Work(other=prod(y) * each, unmodelled=RENORM if self.max_norm is not None else "")
+
+    def eager(self, op, weights, x):
+        return op.embedding_bag(x, weights["weight"], self.mode, self.sparse)

@@ -71,7 +71,7 @@ class CrossEntropyLoss(Classification):
         return (6 if smooth else 5) * elements(x) + (5 if smooth else 2) * elements(self.values(x))
 
     def eager(self, op, weights, x, target):
-        return op.cross_entropy(x, target)
+        return op.cross_entropy(x, target, self.reduction, self.label_smoothing)
 
 
 @layer("C | N C ... -> ...")
@@ -82,7 +82,7 @@ class NLLLoss(Classification):
         return elements(self.values(x))
 
     def eager(self, op, weights, x, target):
-        return op.nll(x, target)
+        return op.nll(x, target, self.reduction)
 
 
 @layer("... -> ...")
@@ -92,7 +92,7 @@ class MSELoss(Loss):
     per_element = 2
 
     def eager(self, op, weights, x, target):
-        return op.compared(x, target)
+        return op.compared(x, target, self.reduction)
 
 
 @layer("... -> ...")
@@ -102,7 +102,7 @@ class L1Loss(Loss):
     per_element = 2
 
     def eager(self, op, weights, x, target):
-        return op.absolute_error(x, target)
+        return op.absolute_error(x, target, self.reduction)
 
 
 @layer("... -> ...")
@@ -116,7 +116,9 @@ class SmoothL1Loss(Loss):
     beta = arg(real, 1)
 
     def eager(self, op, weights, x, target):
-        return op.compared(x, target)
+        if self.beta == 0:
+            return op.absolute_error(x, target, self.reduction)
+        return op.compared(x, target, self.reduction)
 
 
 @layer("... -> ...")
@@ -130,7 +132,7 @@ class HuberLoss(Loss):
     delta = arg(real, 1)
 
     def eager(self, op, weights, x, target):
-        return op.compared(x, target)
+        return op.compared(x, target, self.reduction, scalar=True)
 
 
 @layer("... -> ...")
@@ -140,7 +142,7 @@ class BCELoss(Loss):
     per_element = 8
 
     def eager(self, op, weights, x, target):
-        return op.compared(x, target)
+        return op.compared(x, target, self.reduction)
 
 
 @layer("... -> ...")
@@ -148,6 +150,9 @@ class BCEWithLogitsLoss(Loss):
     """max(x, 0) - x y + log(1 + exp(-|x|)). Agrees with torch.nn.BCEWithLogitsLoss. Work: 9 per element."""
 
     per_element = 9
+
+    def eager(self, op, weights, x, target):
+        return op.bce_with_logits(x, target, self.reduction)
 
 
 @layer("... -> ...")
@@ -157,6 +162,9 @@ class KLDivLoss(Loss):
     per_element = 3
     reduction = arg(word("mean", "sum", "none", "batchmean"), "mean")
     log_target = arg(flag, False)
+
+    def eager(self, op, weights, x, target):
+        return op.kl_div(x, target, self.reduction, self.log_target)
 
 
 @layer("... -> ...")
@@ -172,6 +180,9 @@ class PoissonNLLLoss(Loss):
 
     def unreduced(self, x):
         return ((3 if self.log_input else 4) + (9 if self.full else 0)) * elements(x)
+
+    def eager(self, op, weights, x, target):
+        return op.poisson_nll(x, target, self.reduction, self.log_input, self.full)
 
 
 @layer("D | N D, D | N D -> ...")
@@ -198,6 +209,9 @@ class CosineEmbeddingLoss(Loss):
 
     def unreduced(self, x1, x2):
         return 6 * elements(x1) + 11 * elements(x1[:-1])
+
+    def eager(self, op, weights, x1, x2, target):
+        return op.cosine_embedding(x1, x2, target, self.reduction)
 
 
 @layer("..., ..., ... -> ...")
@@ -229,3 +243,6 @@ class TripletMarginLoss(Loss):
         triplets = elements(self.values(*inputs))
         per_element = 4 if self.p == 2 else 5
         return distances * (per_element * elements(broadcast(*inputs)) + triplets) + (distances + 1) * triplets
+
+    def eager(self, op, weights, anchor, positive, negative):
+        return op.triplet_margin(anchor, positive, negative, self.reduction, self.swap)

@@ -65,6 +65,10 @@ class Gated(Layer):
                 "default. The paper has one."
             )
 
+    def kind(self) -> str:
+        """How a step is computed: "tanh", "relu", "gru" or "lstm"."""
+        return {3: "gru", 4: "lstm"}.get(self.gates) or self.nonlinearity
+
     def projected(self) -> bool:
         return not (type(self.proj_size) is int and self.proj_size == 0)
 
@@ -140,6 +144,15 @@ class Recurrent(Gated):
             for direction in ("", "_reverse")[: self.directions()]:
                 found |= self.step_params(features, f"_l{number}{direction}")
         return found
+
+    def eager(self, op, weights, x, *given):
+        return op.recurrent(self.stack(), weights, x, *given)
+
+    def stack(self):
+        """What the operations need to know of it."""
+        from ..memory.ops.recurrent import Stack
+
+        return Stack(self.kind(), self.num_layers, self.directions(), self.hidden_size, self.state_size(), self.batch_first, self.dropout)  # fmt: skip
 
     def work(self, x, *rest):
         steps = x[0] * x[1] * self.directions()
@@ -221,6 +234,9 @@ class Cell(Gated):
 
     def params(self, x, *given):
         return self.step_params(x[1], "")
+
+    def eager(self, op, weights, x, *given):
+        return op.recurrent_cell(self.kind(), weights, x, *given)
 
     def work(self, x, *rest):
         return Work(macs=x[0] * self.step_macs(x[1]), other=x[0] * self.step_other())

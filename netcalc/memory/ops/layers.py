@@ -1,4 +1,4 @@
-"""Normalisation, pooling, dropout, embeddings, losses."""
+"""Normalisation, pooling, dropout, embeddings, softmax."""
 
 from __future__ import annotations
 
@@ -129,7 +129,23 @@ class Modules(Products):
             "embedding", y, [w], lambda g: self.make(before, g.dtype, what="gradient of the table"), [indices]
         )
 
-    # -- losses
+    def embedding_bag(self, x: Tensor, w: Tensor, mode: str, sparse: bool) -> Tensor:
+        """F.embedding_bag of [N, L] tokens: the bags' places are saved, and of a maximum where it was found."""
+        n, count = x.shape
+        offsets = self.make((n,), "int64", what="offsets")
+        y = self.make((n, w.shape[1]), w.dtype, what="output")
+        words = 0 if mode == "sum" and not self.rules.cuda else n * count + (0 if self.rules.cuda else 1)
+        bags = self.make((words,), "int64", what="bag of each token")  # the CPU makes one more than it shows
+        sizes = self.make((n,), "int64", what="sizes of the bags")
+        found = self.make((n, w.shape[1]) if mode == "max" else (n,), "int64", what="places of the maxima")
+        before, rows = w.shape, n * count
+
+        def back(g):
+            if not sparse:
+                return self.make(before, g.dtype, what="gradient of the table")
+            return self.make((rows, before[1]), g.dtype, what="rows of the gradient")
+
+        return self.record("embedding_bag", y, [w], back, [x, offsets, bags, sizes, found])
 
     def softmax(self, x: Tensor, name: str = "softmax", typed: bool = False) -> Tensor:
         """Under autocast in float32, from float16 on CUDA without a copy of the input; as it comes where the call gives
@@ -141,32 +157,6 @@ class Modules(Products):
         to = "float32" if not typed and self.autocast else x.dtype
         y = self.make(x.shape, to, None, what="output")
         return self.record(name, y, [x], lambda g: self.make(g.shape, before, what="gradient"), [y])
-
-    def nll(self, logs: Tensor, target: Tensor, mean: bool = True) -> Tensor:
-        [logs] = self.high(logs)
-        loss = self.make((), logs.dtype, what="loss")
-        weight = self.make((), logs.dtype, what="total weight")
-        before = logs.shape
-        return self.record(
-            "nll_loss", loss, [logs], lambda g: self.make(before, g.dtype, what="gradient"), [logs, target, weight]
-        )
-
-    def cross_entropy(self, logits: Tensor, target: Tensor) -> Tensor:
-        logs = self.softmax(logits, "log_softmax", typed=True)
-        return self.nll(logs, target)
-
-    def compared(self, x: Tensor, target: Tensor) -> Tensor:
-        """mse_loss and its kin: both are saved. The scalar keeps a storage of the input's size (its reduction is done
-        in the buffer of the differences)."""
-        x, target = self.high(x, target)
-        loss = Tensor(self.store(x.bytes, "differences"), (), x.dtype)
-        needs = x.needs_grad, target.needs_grad
-        before = x.shape
-
-        def back(g):
-            return [self.make(before, g.dtype, what="gradient") if need else None for need in needs]
-
-        return self.record("mse_loss", loss, [x, target], back, [x, target])
 
 
 __all__ = ["HALF", "Modules", "prod"]

@@ -184,7 +184,7 @@ class More(Modules):
     def attention(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, p, causal: bool) -> Tensor:
         """F.scaled_dot_product_attention of [N, heads, T, head size]."""
         q, k, v = self.low(q, k, v)
-        dropped = self.rules.training and not (type(p) is int and p == 0)
+        dropped = self.rules.training and not (isinstance(p, (int, float)) and p == 0)
         way = self.attention_way(q, k, v, mask, dropped)
         if way == "math":
             return self._math(q, k, v, mask, dropped, causal)
@@ -204,18 +204,17 @@ class More(Modules):
         n, h, t, d = *q.shape[:3], v.shape[3]
         from ..tensors import strides_in
 
-        y = self.make((n, h, t, d), q.dtype, strides_in((n, h, t, d), (0, 2, 1, 3)), what="output")
+        rows = strides_in((n, h, t, d), (0, 2, 1, 3))
+        y = self.make((n, h, t, d), q.dtype, rows if way == "efficient" else like(q), what="output")
         length = (t + 31) // 32 * 32 if way == "efficient" else t
         lse = self.make((n, h, length), "float32", what="log-sum-exp")
         state = {"cpu": (), "flash": ((2,), ()), "efficient": ((), ())}[way]
         extra = [self.make(shape, "int64", what="random state") for shape in state]
         needs = [x.needs_grad for x in (q, k, v)]
-        shapes = [x.shape for x in (q, k, v)]
+        layouts = [(x.shape, like(x) if way == "flash" else strides_in(x.shape, (0, 2, 1, 3))) for x in (q, k, v)]
 
         def back(g):
-            made = []
-            for shape in shapes:
-                made.append(self.make(shape, g.dtype, strides_in(shape, (0, 2, 1, 3)), what="gradient"))
+            made = [self.make(shape, g.dtype, strides, what="gradient") for shape, strides in layouts]
             return [m if need else None for m, need in zip(made, needs, strict=True)]
 
         return self.record("attention", y, [q, k, v], back, [q, k, v, y, lse, mask, *extra])
@@ -237,12 +236,6 @@ class More(Modules):
         if dropped:
             weights = self.dropout(weights, 0.5)
         return self.matmul(weights, v)
-
-    # -- losses
-
-    def absolute_error(self, x: Tensor, target: Tensor) -> Tensor:
-        difference = self.add(x, target, negative=True)
-        return self.mean(self.unary(difference, "abs"), None, False)
 
 
 def _same_heads(q, k) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .more import More
+from .losses import Losses
 
 
-class Operations(More):
+class Operations(Losses):
     """A tape with PyTorch's operations."""

@@ -53,7 +53,9 @@ class Products(Pointwise):
             rows = self.view(x, (x.shape[0] * x.shape[1], x.shape[2]))
             return self.view(self.addmm(rows, w, b), (*x.shape[:2], w.shape[0]))
         y = self.folded(x, w)
-        return y if b is None else self.add_(y, b)
+        if b is None:
+            return y
+        return self.add_(y, b) if self.rules.in_place else self.add(y, b)  # under a dispatch mode it is a new tensor
 
     def folded(self, x: Tensor, w: Tensor) -> Tensor:
         """x @ w.T with the leading dimensions of x as one."""
