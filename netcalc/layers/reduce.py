@@ -59,7 +59,7 @@ class Sum(Reduction):
         return summed(x)
 
     def eager(self, op, weights, x):
-        return op.mean(x, self.reduced(), self.keepdim, scale=False)
+        return op.mean(x, self.reduced(), self.keepdim, scale=False, dtype=self.dtype(x.dtype))
 
 
 @layer("... -> ...")
@@ -106,7 +106,7 @@ class Extremum(Reduction):
         return x if self.dim is None else [x, "int64"]
 
     def eager(self, op, weights, x):
-        return op.max(x, self.dim, self.keepdim)
+        return op.extreme(x) if self.dim is None else op.picked(x, op.shape, self.type.lower())
 
 
 @layer("... -> ...")
@@ -147,7 +147,7 @@ class Cumsum(Reduction):
         return summed(x)
 
     def eager(self, op, weights, x):
-        return op.scaled(x)
+        return op.cumsum(x, self.dtype(x.dtype))
 
 
 @layer("... -> ...")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...arith import prod
 from ..tensors import Tensor, like
+from .functions import combined
 from .layers import Modules
 from .products import HALF
 
@@ -53,41 +54,41 @@ class More(Modules):
     def sum_of(self, a, b, negative: bool = False) -> Tensor:
         """a + b or a - b, where one of them may be a number."""
         if not isinstance(b, Tensor):
-            return self.shifted(a)
+            return self.shifted_by(a, combined(a.dtype, b))
         if not isinstance(a, Tensor):
-            return self.scaled(b) if negative else self.shifted(b)
+            return self.shifted_by(b, combined(b.dtype, a), negative)
         return self.add(a, b, negative)
 
     def product_of(self, a, b, divide: bool = False) -> Tensor:
         """a * b or a / b, where one of them may be a number."""
         if not isinstance(b, Tensor):
-            return self.scaled(a)
+            return self.scaled_by(a, combined(a.dtype, b, divide))
         if not isinstance(a, Tensor):
-            return self.reciprocal(b) if divide else self.scaled(b)
+            return self.reciprocal(b) if divide else self.scaled_by(b, combined(b.dtype, a))
         return self.mul(a, b, divide)
 
     def reciprocal(self, x: Tensor) -> Tensor:
         """c / x: a reciprocal, then a product."""
-        return self.scaled(self.unary(x, "reciprocal", "output"))
+        return self.scaled(self.function(x, "Reciprocal", combined(x.dtype, 1, True)))
 
     def chosen(self, a, b) -> Tensor:
         """maximum or minimum of two tensors, or clamp with a number."""
         if not isinstance(b, Tensor):
-            return self.unary(a, "clamp")
+            return self.clamp(a, 1, combined(a.dtype, b))
         if not isinstance(a, Tensor):
-            return self.unary(b, "clamp")
+            return self.clamp(b, 1, combined(b.dtype, a))
         y = self._binary(a, b)
         needs = a.needs_grad, b.needs_grad
 
         def back(g):
-            halves = self.scaled(g.alias())
-            equal = self.make(g.shape, "bool", like(g), what="mask")
             found = []
             for need in needs:
+                half = self.as_gradient(g) if need else None  # what each gets where both are equal
                 mask = self.make(g.shape, "bool", like(g), what="mask") if need else None
-                found.append(self.as_gradient(g) if need else None)
-                del mask
-            del halves, equal
+                made = self.as_gradient(g) if need else None
+                other = self.make(g.shape, "bool", like(g), what="mask") if need else None
+                del half, mask, other
+                found.append(made)
             return found
 
         return self.reduced(self.record("maximum", y, [a, b], back, [a, b]), a, b)
@@ -111,29 +112,23 @@ class More(Modules):
                            lambda g: self.make(before, g.dtype, what="gradient"))  # fmt: skip
 
     def repeat(self, x: Tensor, shape) -> Tensor:
-        return self.copied(x, shape, "repeat")
+        """x.repeat: the gradient is summed over each new dimension, then over the repeats of the old ones."""
+        before, new = x.shape, len(shape) - len(x.shape)
+        again = any(not _equal_sizes(a, b) for a, b in zip(shape[new:], before, strict=True))
 
-    def rolled(self, x: Tensor, times: int) -> Tensor:
-        for _ in range(times):
-            x = self.scaled(x)
-        return x
+        def back(g):
+            for _ in range(new):
+                g = self.make(g.shape[1:], g.dtype, what="sum")
+            return self.make(before, g.dtype, what="sum") if again else g.alias()
+
+        return self.record("repeat", self.make(shape, x.dtype, what="output"), [x], back)
+
+    def rolled(self, x: Tensor) -> Tensor:
+        return self.copied(x, x.shape, "roll")
 
     def rearranged(self, x: Tensor, shape) -> Tensor:
         """pixel_shuffle and its inverse."""
         return self.copied(x, shape, "rearranged")
-
-    def gathered(self, x: Tensor, shape, index: Tensor) -> Tensor:
-        """gather, index_select: the places are saved; the gradient is zeros with the values added."""
-        before = x.shape
-        return self.record("gather", self.make(shape, x.dtype, what="output"), [x],
-                           lambda g: self.make(before, g.dtype, what="gradient"), [index])  # fmt: skip
-
-    def picked(self, x: Tensor, shape) -> list[Tensor]:
-        """topk: values and their places, which are saved."""
-        values, indices = self.make(shape, x.dtype, what="output"), self.make(shape, "int64", what="indices")
-        before = x.shape
-        self.record("topk", values, [x], lambda g: self.make(before, g.dtype, what="gradient"), [indices])
-        return [values, indices]
 
     def outer(self, a: Tensor, b: Tensor) -> Tensor:
         """torch.outer of two vectors without gradients."""
@@ -148,11 +143,10 @@ class More(Modules):
         if self.rules.cuda:
             return self._fused_rms(x, w, rows, axes)
         up = self.cast(x, "float32") if x.dtype in HALF else x
-        square = self.unary(up, "pow")
+        square = self.function(up, "Square")
         mean = self.mean(square, range(-axes, 0), True)
-        del square
-        inverse = self.unary(self.shifted(mean), "rsqrt", "output")
-        del mean
+        inverse = self.function(mean, "Rsqrt")  # eps is added in place
+        del square, mean
         y = self.mul(up, inverse)
         y = self.cast(y, x.dtype)
         return y if w is None else self.mul(y, w)
@@ -242,6 +236,10 @@ class More(Modules):
     def absolute_error(self, x: Tensor, target: Tensor) -> Tensor:
         difference = self.add(x, target, negative=True)
         return self.mean(self.unary(difference, "abs"), None, False)
+
+
+def _equal_sizes(a, b) -> bool:
+    return a is b or a == b
 
 
 def _same_heads(q, k) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from .choices import Choices
+from .functions import Functions
 from .more import More
 
 
-class Operations(More):
+class Operations(Choices, Functions, More):
     """A tape with PyTorch's operations."""
