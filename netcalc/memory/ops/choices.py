@@ -12,7 +12,7 @@ class Choices:
         None and becomes a scalar of the output's dtype."""
         given = [t for t in (a, b) if t is not None]
         shape = broadcast(mask.shape, *(t.shape for t in given))
-        dtype = dtype or (given[0].dtype if len(given) == 1 else promoted(given[0].dtype, given[1].dtype))
+        dtype = dtype or (given[0].dtype if len(given) == 1 else promoted(*(t.dtype for t in given)))
         scalars = [self.make((), dtype, what="scalar") for t in (a, b) if t is None]
         a, b = (None if t is None else self.converted(t, dtype) for t in (a, b))
         y = self.make(shape, dtype, what="output")

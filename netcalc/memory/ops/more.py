@@ -173,64 +173,6 @@ class More(Modules):
         y = self.batch_norm(rows, weight, bias, mean_, var_)
         return self.view(y, x.shape)
 
-    # -- attention
-
-    def attention(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, p, causal: bool) -> Tensor:
-        """F.scaled_dot_product_attention of [N, heads, T, head size]."""
-        q, k, v = self.low(q, k, v)
-        dropped = self.rules.training and not (type(p) is int and p == 0)
-        way = self.attention_way(q, k, v, mask, dropped)
-        if way == "math":
-            return self._math(q, k, v, mask, dropped, causal)
-        return self._fused(q, k, v, mask, way)
-
-    def attention_way(self, q, k, v, mask, dropped: bool) -> str:
-        """Which kernel does it: "flash", "efficient" or "math" (sdp_utils.cpp)."""
-        heads = q.shape[1] == k.shape[1]
-        if not self.rules.cuda:
-            return "math" if dropped or (mask is not None and mask.needs_grad) else "cpu"
-        if q.dtype in HALF and mask is None and heads:
-            return "flash"
-        divisible = type(q.shape[3]) is int and q.shape[3] % (8 if q.dtype in HALF else 4) == 0
-        return "efficient" if heads and divisible else "math"
-
-    def _fused(self, q, k, v, mask, way: str) -> Tensor:
-        n, h, t, d = *q.shape[:3], v.shape[3]
-        from ..tensors import strides_in
-
-        y = self.make((n, h, t, d), q.dtype, strides_in((n, h, t, d), (0, 2, 1, 3)), what="output")
-        length = (t + 31) // 32 * 32 if way == "efficient" else t
-        lse = self.make((n, h, length), "float32", what="log-sum-exp")
-        extra = [] if way == "cpu" else [self.make((), "int64", what="seed"), self.make((), "int64", what="offset")]
-        needs = [x.needs_grad for x in (q, k, v)]
-        shapes = [x.shape for x in (q, k, v)]
-
-        def back(g):
-            made = []
-            for shape in shapes:
-                made.append(self.make(shape, g.dtype, strides_in(shape, (0, 2, 1, 3)), what="gradient"))
-            return [m if need else None for m, need in zip(made, needs, strict=True)]
-
-        return self.record("attention", y, [q, k, v], back, [q, k, v, y, lse, mask, *extra])
-
-    def _math(self, q, k, v, mask, dropped: bool, causal: bool) -> Tensor:
-        """_scaled_dot_product_attention_math: scaled query and key, scores, softmax, dropout, weighted sum."""
-        bias = (
-            self.where(self.made((q.shape[2], k.shape[2]), "bool"), None, self.made((q.shape[2], k.shape[2]), q.dtype))
-            if causal
-            else mask
-        )
-        q = self.scaled(q)
-        if not _same_heads(q, k):
-            k, v = (self.repeat(t, (*q.shape[:2], *t.shape[2:])) for t in (k, v))
-        scores = self.matmul(q, self.scaled(self.transpose(k, -2, -1)))
-        if bias is not None:
-            scores = self.add_(scores, bias)
-        weights = self.softmax(scores)
-        if dropped:
-            weights = self.dropout(weights, 0.5)
-        return self.matmul(weights, v)
-
     # -- losses
 
     def absolute_error(self, x: Tensor, target: Tensor) -> Tensor:
@@ -241,9 +183,6 @@ class More(Modules):
 def _equal_sizes(a, b) -> bool:
     return a is b or a == b
 
-
-def _same_heads(q, k) -> bool:
-    return q.shape[1] == k.shape[1]
 
 
 __all__ = ["More", "prod"]

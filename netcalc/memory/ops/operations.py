@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from .attention import Attention
 from .choices import Choices
 from .functions import Functions
 from .more import More
+from .padding import Padding
 
 
-class Operations(Choices, Functions, More):
+class Operations(Attention, Choices, Functions, Padding, More):
     """A tape with PyTorch's operations."""
