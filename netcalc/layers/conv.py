@@ -87,9 +87,8 @@ class Convolution(Layer):
         return None
 
     def eager(self, op, weights, x):
-        mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
         shape = self.shape(x.shape)
-        return op.padded_convolution(x, weights["weight"], weights["bias"], shape, self.pads_before(), mode)
+        return op.padded_convolution(x, weights["weight"], weights["bias"], shape, self.pads_before(), self.padding_mode)
 
 
 @layer("N C L -> N K P")

@@ -88,6 +88,9 @@ class Prod(Reduction):
     def dtype(self, x):
         return summed(x)
 
+    def eager(self, op, weights, x):
+        return op.product(x, op.shape, self.dtype(x.dtype), self.dim)
+
 
 class Extremum(Reduction):
     """What Max and Min share: with `dim` two outputs, the values and their places; without it one number."""
@@ -182,6 +185,9 @@ class Normalize(Layer):
         )
         return f"F.normalize({names[0]}{options})"
 
+    def eager(self, op, weights, x):
+        return op.normalized(x, self.p, self.dim)
+
 
 @layer("..., ... -> ...")
 class CosineSimilarity(Layer):
@@ -206,3 +212,6 @@ class CosineSimilarity(Layer):
 
     def work(self, x1, x2, y):
         return Work(other=6 * elements(broadcast(x1, x2)) + 6 * elements(y))
+
+    def eager(self, op, weights, x1, x2):
+        return op.cosine_similarity(x1, x2, self.dim)

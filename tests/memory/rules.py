@@ -27,10 +27,10 @@ def spec(row: Row) -> str:
         {"used": {"Mul": ["batch", "anchor"]}},
     ]
     names = []
-    for name, dtype in zip(inputs, dtypes, strict=True):
+    for name, dtype, shape in zip(inputs, dtypes, row.inputs, strict=True):
         names.append(f"{name}_grown" if "float" in dtype else name)
         if "float" in dtype:
-            layers.append({f"{name}_factor": {"Parameter": {"shape": [1], "init": 1, "dtype": dtype}}})
+            layers.append({f"{name}_factor": {"Parameter": {"shape": [1] if shape else [], "init": 1, "dtype": dtype}}})
             layers.append({f"{name}_grown": {"Mul": [name, f"{name}_factor"]}})
     layers.append(line(row, names))
     found = {"netcalc": 1, "name": "Row", "inputs": {"batch": {"shape": [2, 3]}, **inputs}, "layers": layers}

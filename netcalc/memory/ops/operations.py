@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from .attention import Attention
 from .choices import Choices
+from .einsum import Einsum
 from .functions import Functions
 from .more import More
+from .norms import Norms
 from .padding import Padding
+from .routing import Routing
 
 
-class Operations(Attention, Choices, Functions, Padding, More):
+class Operations(Attention, Choices, Einsum, Functions, Norms, Padding, Routing, More):
     """A tape with PyTorch's operations."""

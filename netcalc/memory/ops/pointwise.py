@@ -96,17 +96,15 @@ class Pointwise(Views):
             saved = [a if needs[1] else None, b if needs[0] else None]
 
         def back(g):
-            first = self.typed(g, types[0]) if needs[0] else None
-            if not needs[1]:
-                return first, None
             if not divide:
-                return first, self.typed(g, types[1])
-            inner = self.as_gradient(g)  # -grad, then times a / b / b
-            ratio = self.as_gradient(g)
-            ratio = self.as_gradient(g)
-            found = self.as_gradient(g)
-            del inner, ratio
-            return first, found
+                first = self.typed(g, types[0]) if needs[0] else None
+                return first, self.typed(g, types[1]) if needs[1] else None
+            second = None
+            if needs[1]:  # -grad * (a / b / b)
+                held = [self.as_gradient(g) for _ in range(3)]
+                second = self.as_gradient(g)
+                del held
+            return self.typed(g, types[0]) if needs[0] else None, second
 
         return self.reduced(self.record("div" if divide else "mul", y, [a, b], back, saved), a, b)
 
