@@ -88,7 +88,9 @@ class Convolution(Layer):
 
     def eager(self, op, weights, x):
         shape = self.shape(x.shape)
-        return op.padded_convolution(x, weights["weight"], weights["bias"], shape, self.pads_before(), self.padding_mode)
+        return op.padded_convolution(
+            x, weights["weight"], weights["bias"], shape, self.pads_before(), self.padding_mode
+        )
 
 
 @layer("N C L -> N K P")

@@ -117,7 +117,9 @@ class Modules(Products):
             return self.record("dropout", y, [x], self.as_gradient, [kept])
         if p == 1:
             mask = ()  # a single zero
-        noise = self.make(x.shape if mask is None else mask, x.dtype, None if mask is not None else like(x), what="mask")
+        noise = self.make(
+            x.shape if mask is None else mask, x.dtype, None if mask is not None else like(x), what="mask"
+        )
         if inplace:
             return self.record("mul_", x.alias(), [x], self.as_gradient, [noise])
         return self.mul(x, noise)

@@ -184,5 +184,4 @@ def _equal_sizes(a, b) -> bool:
     return a is b or a == b
 
 
-
 __all__ = ["More", "prod"]
