@@ -22,8 +22,11 @@ class Elementwise(Layer):
 
     saved: str | None = "input"  # what the backward pass needs: "input", "output" or nothing
 
+    saved_in_place: str | None = None  # the same where the input is overwritten, if it differs
+
     def eager(self, op, weights, x):
-        return op.unary(x, self.type, self.saved, self.inplace)
+        saved = self.saved_in_place or self.saved if self.inplace else self.saved
+        return op.unary(x, self.type, saved, self.inplace)
 
 
 class Inplace(Elementwise):
@@ -56,6 +59,7 @@ class LeakyReLU(Elementwise):
     negative_slope = arg(real, 0.01, main=True)
     inplace = arg(flag, False)
     flops_per_element = 2
+    saved_in_place = "output"
 
 
 @layer("... -> ...")
@@ -88,6 +92,7 @@ class ELU(Elementwise):
     alpha = arg(real, 1.0)
     inplace = arg(flag, False)
     flops_per_element = 4
+    saved_in_place = "output"
 
 
 @layer("... -> ...")
@@ -95,6 +100,7 @@ class SELU(Inplace):
     """A scaled ELU with fixed constants: 5 FLOPs per element. Agrees with torch.nn.SELU."""
 
     flops_per_element = 5
+    saved_in_place = "output"
 
 
 @layer("... -> ...")
@@ -104,6 +110,7 @@ class CELU(Elementwise):
     alpha = arg(real, 1.0)
     inplace = arg(flag, False)
     flops_per_element = 5
+    saved_in_place = "output"
 
 
 @layer("... -> ...")
@@ -222,6 +229,9 @@ class LogSigmoid(Elementwise):
     """-log(1 + exp(-x)): 5 FLOPs per element. Agrees with torch.nn.LogSigmoid."""
 
     flops_per_element = 5
+
+    def eager(self, op, weights, x):
+        return op.log_sigmoid(x)
 
 
 @layer("... -> ...")
@@ -342,6 +352,9 @@ class Function(Elementwise):
     def call(self, names, x):
         return f"torch.{self.type.lower()}({names[0]})"
 
+    def eager(self, op, weights, x):
+        return op.function(x, self.type, self.dtype(x.dtype))
+
 
 class RealFunction(Function):
     """A function that turns whole numbers into real ones."""
@@ -406,6 +419,9 @@ class Clamp(Function):
     def call(self, names, x):
         limits = ", ".join(f"{name}={literal(value)}" for name, value in self.limits().items())
         return f"torch.clamp({names[0]}, {limits})"
+
+    def eager(self, op, weights, x):
+        return op.clamp(x, len(self.limits()), self.dtype(x.dtype))
 
 
 @layer("... -> ...")

@@ -187,8 +187,12 @@ class Choice(Operator):
             text = f"{text}.clamp({self.bound}={literal(number)})"
         return text
 
-    def pair(self, op, a, b):
-        return op.chosen(a, b)
+    def eager(self, op, weights, *inputs):
+        """The tensors first, then the numbers, as `call` nests them."""
+        found = inputs[0]
+        for operand in [*inputs[1:], *self.numbers()]:
+            found = op.chosen(found, operand)
+        return found
 
 
 @layer("... -> ...")

@@ -77,8 +77,20 @@ class Convolution(Layer):
         taps = x[1] // self.groups * prod(self.kernel_size)
         return Work(macs=prod(y[1:]) * taps * y[0], other=prod(y[1:]) * y[0] if self.bias else 0)
 
+    def pads_before(self) -> list | None:
+        """(before, after) of each spatial dimension where PyTorch pads the input in a step of its own, else None."""
+        total = self.pads()
+        if self.padding_mode != "zeros":
+            return [(pad // 2, pad - pad // 2) for pad in total]
+        if self.padding == "same" and any(pad % 2 for pad in total):
+            return [(0, pad % 2) for pad in total]
+        return None
+
     def eager(self, op, weights, x):
-        return op.convolution(x, weights["weight"], weights["bias"], self.shape(x.shape))
+        shape = self.shape(x.shape)
+        return op.padded_convolution(
+            x, weights["weight"], weights["bias"], shape, self.pads_before(), self.padding_mode
+        )
 
 
 @layer("N C L -> N K P")

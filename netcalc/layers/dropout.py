@@ -57,10 +57,16 @@ class Dropout3d(DropoutLayer):
 class AlphaDropout(DropoutLayer):
     """Dropout that keeps mean and variance, for SELU networks. Agrees with torch.nn.AlphaDropout."""
 
+    def eager(self, op, weights, x):
+        return op.alpha_dropout(x, self.p, x.shape)
+
 
 @layer("N C ... -> N C ...")
 class FeatureAlphaDropout(DropoutLayer):
     """AlphaDropout of whole channels. Agrees with torch.nn.FeatureAlphaDropout."""
+
+    def eager(self, op, weights, x):
+        return op.alpha_dropout(x, self.p, (*x.shape[:2], *[1] * (len(x.shape) - 2)))
 
 
 @layer("N ... -> N ...")

@@ -113,3 +113,6 @@ class Einsum(Layer):
 
     def call(self, names, *inputs):
         return f"torch.einsum({literal(self.equation)}, {', '.join(names)})"
+
+    def eager(self, op, weights, *inputs):
+        return op.einsum(list(inputs), self.terms(), self.output())

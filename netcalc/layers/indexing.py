@@ -131,7 +131,7 @@ class Gather(Functional):
         return f"{names[0]}.gather({self.dim}, {names[1]})"
 
     def eager(self, op, weights, x, index):
-        return op.gathered(x, op.shape, index)
+        return op.gathered(x, op.shape, index, whole=True)
 
 
 @layer("..., I -> ...")
@@ -154,4 +154,4 @@ class IndexSelect(Functional):
         return f"{names[0]}.index_select({self.dim}, {names[1]})"
 
     def eager(self, op, weights, x, index):
-        return op.gathered(x, op.shape, index)
+        return op.gathered(x, op.shape, index, whole=False)

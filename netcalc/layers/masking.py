@@ -22,7 +22,7 @@ class Comparison(Operator):
         return "bool"
 
     def pair(self, op, a, b):
-        return op.made(op.shape, "bool")
+        return op.compared_to(op.shape)
 
 
 @layer("... -> ...")
@@ -83,7 +83,7 @@ class Logical(Operator):
         return Work()
 
     def pair(self, op, a, b):
-        return op.made(op.shape, "bool")
+        return op.compared_to(op.shape)
 
 
 @layer("... -> ...")
@@ -114,7 +114,7 @@ class LogicalNot(Layer):
         return f"~{names[0]}"
 
     def eager(self, op, weights, x):
-        return op.made(op.shape, "bool")
+        return op.compared_to(op.shape)
 
 
 # -- choices
@@ -148,7 +148,8 @@ class Where(Operator):
     def eager(self, op, weights, *inputs):
         left = iter(inputs)
         listed = [next(left) if value is None else None for value in self.operands or [None] * len(inputs)]
-        return op.where(*listed)
+        real = listed[1:] if any(t is not None for t in listed[1:]) else []
+        return op.where(*listed, self.dtype("bool", *(t.dtype for t in real if t is not None)))
 
 
 @layer("..., ... -> ...")
@@ -181,7 +182,7 @@ class MaskedFill(Layer):
         return f"{names[0]}.masked_fill({names[1]}, {value})"
 
     def eager(self, op, weights, x, mask):
-        return op.where(mask, None, x, filled=True)
+        return op.masked_fill(x, mask)
 
 
 # -- made from nothing, or from another dtype
@@ -241,4 +242,4 @@ class To(Layer):
         return f"{names[0]}.to(torch.{self.kind})"
 
     def eager(self, op, weights, x):
-        return op.cast(x, self.kind)
+        return op.converted(x, self.kind)

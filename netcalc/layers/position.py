@@ -69,6 +69,16 @@ def sinusoidal(
         options = [f", {name}={literal(self.value(name))}" for name in words if not self._is_default(name)]
         return f"sinusoidal({names[0]}, {literal(self.embedding_dim)}{''.join(options)})"
 
+    def eager(self, op, weights, x):
+        """As `sinusoidal` above does it."""
+        powers = op.made((self.embedding_dim // 2,), "float32")
+        frequencies = op.scaled(op.scaled(op.scaled(powers)))
+        angles = op.mul(op.converted(op.unsqueeze(x, 1), "float32"), frequencies)
+        waves = [op.function(angles, name) for name in ("Sin", "Cos")]
+        if self.flip_sin_to_cos:
+            waves.reverse()
+        return op.cat(waves, -1)
+
 
 @layer("-> T S")
 class RelativePositionBuckets(Layer):
@@ -138,3 +148,23 @@ def relative_buckets(
                 words.append(f"{name}={literal(self.value(name))}")
         words += [f"device={names[0]}.device"] if names else []
         return f"relative_buckets({', '.join(words)})"
+
+    def eager(self, op, weights):
+        """As `relative_buckets` above does it."""
+        made = lambda dtype: op.made(op.shape, dtype)  # noqa: E731
+        keys = op.made((self.key_length,), "int64")
+        queries = op.made((self.query_length,), "int64")
+        distance, first = made("int64"), None
+        del queries
+        if self.bidirectional:
+            first = op.scaled(op.converted(op.compared_to(op.shape), "int64"))
+            distance = made("int64")
+        else:
+            distance = op.scaled(op.scaled(distance))
+        far = op.scaled(op.scaled(op.scaled(op.converted(distance, "float32"))))
+        far = op.scaled(op.converted(far, "int64"))
+        far = op.scaled(far)
+        chosen = op.where(op.compared_to(op.shape), distance, far)
+        buckets = op.scaled(chosen)
+        del chosen, keys, first
+        return buckets

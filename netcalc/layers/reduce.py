@@ -59,7 +59,7 @@ class Sum(Reduction):
         return summed(x)
 
     def eager(self, op, weights, x):
-        return op.mean(x, self.reduced(), self.keepdim, scale=False)
+        return op.mean(x, self.reduced(), self.keepdim, scale=False, dtype=self.dtype(x.dtype))
 
 
 @layer("... -> ...")
@@ -88,6 +88,9 @@ class Prod(Reduction):
     def dtype(self, x):
         return summed(x)
 
+    def eager(self, op, weights, x):
+        return op.product(x, op.shape, self.dtype(x.dtype), self.dim)
+
 
 class Extremum(Reduction):
     """What Max and Min share: with `dim` two outputs, the values and their places; without it one number."""
@@ -106,7 +109,7 @@ class Extremum(Reduction):
         return x if self.dim is None else [x, "int64"]
 
     def eager(self, op, weights, x):
-        return op.max(x, self.dim, self.keepdim)
+        return op.extreme(x) if self.dim is None else op.picked(x, op.shape, self.type.lower())
 
 
 @layer("... -> ...")
@@ -147,7 +150,7 @@ class Cumsum(Reduction):
         return summed(x)
 
     def eager(self, op, weights, x):
-        return op.scaled(x)
+        return op.cumsum(x, self.dtype(x.dtype))
 
 
 @layer("... -> ...")
@@ -182,6 +185,9 @@ class Normalize(Layer):
         )
         return f"F.normalize({names[0]}{options})"
 
+    def eager(self, op, weights, x):
+        return op.normalized(x, self.p, self.dim)
+
 
 @layer("..., ... -> ...")
 class CosineSimilarity(Layer):
@@ -206,3 +212,6 @@ class CosineSimilarity(Layer):
 
     def work(self, x1, x2, y):
         return Work(other=6 * elements(broadcast(x1, x2)) + 6 * elements(y))
+
+    def eager(self, op, weights, x1, x2):
+        return op.cosine_similarity(x1, x2, self.dim)

@@ -208,6 +208,13 @@ class ReflectionPad(Pad):
         return op.avg_pool(x, op.shape)
 
 
+class ReplicationPad(Pad):
+    """Padding that repeats the edge of the input."""
+
+    def eager(self, op, weights, x):
+        return op.padded(x, op.shape, "replicate", self.sides())
+
+
 class CircularPad(Pad):
     """Padding that continues with the other end of the input."""
 
@@ -217,6 +224,9 @@ class CircularPad(Pad):
             for pad in pads:
                 yield need(at_least(length, pad), "E411",
                            lambda: f"padding = {listed(self.padding)} is larger than the input {listed(size)}", "padding")  # fmt: skip
+
+    def eager(self, op, weights, x):
+        return op.circular(x, op.shape, self.sides())
 
 
 def _register(kind: str, base: type, text: str, signatures: tuple, **extra):
@@ -240,5 +250,5 @@ _register(
     fill=lambda: arg(real, name="value"),
 )
 _register("ReflectionPad", ReflectionPad, "The input mirrored at its edge.", CHANNELS)
-_register("ReplicationPad", Pad, "The edge of the input repeated.", CHANNELS)
+_register("ReplicationPad", ReplicationPad, "The edge of the input repeated.", CHANNELS)
 _register("CircularPad", CircularPad, "The input continued with its other end.", CHANNELS)

@@ -190,6 +190,10 @@ class Parameter(Source):
     init = arg(init, 0)
     kind = arg(word(*FLOATS), "float32", name="dtype")
 
+    @property
+    def parameter_dtype(self):
+        return self.kind
+
     def params(self):
         return {"": self.sizes}
 

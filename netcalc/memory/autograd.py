@@ -93,10 +93,11 @@ class Engine:
         else:
             given = backward(*gradients)
             given = list(given) if isinstance(given, (list, tuple)) else [given]
-        del gradients, backward
+        del backward
         for number, shape in enumerate(node.shapes or ()):
             if given[number] is not None:
                 given[number] = self.tape.summed_to(given[number], shape)
+        del gradients
         node.saved = ()
         for number, target in enumerate(node.edges):
             gradient, given[number] = given[number], None

@@ -79,6 +79,10 @@ class Tape:
         self.events.append((storage.index, 1))
         return storage
 
+    def inside(self, shape, dtype: str, what: str) -> Tensor | None:
+        """What a kernel makes for itself: None where only what a dispatch mode sees counts."""
+        return self.make(shape, dtype, what=what) if self.rules.in_place else None
+
     def scratch(self, size, what: str):
         """So many bytes that an operation takes and gives back."""
         Tensor(self.store(size, what), (), "uint8")

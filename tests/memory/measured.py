@@ -66,6 +66,13 @@ def targets_of(names: dict, output) -> tuple:
     return names["example_targets"](output) if "example_targets" in names else ()
 
 
+class Holder:
+    """What the graph holds in place of a tensor: it goes when the graph lets it go."""
+
+    def __init__(self, tensor):
+        self.tensor = tensor
+
+
 def saved(net, sizes: dict) -> dict[str, int]:
     """The bytes that the graph keeps at the end of the loss, parameters and buffers left out, by the module that saved
     them first; the whole under the name "total"."""
@@ -74,21 +81,25 @@ def saved(net, sizes: dict) -> dict[str, int]:
     own = {t.untyped_storage().data_ptr() for t in [*model.parameters(), *model.buffers()]}
     with torch.no_grad():
         targets = targets_of(names, model(*inputs))
-    stack, found, kept = [""], {}, []
+    stack, kept = [""], []
 
     def pack(tensor):
+        holder = Holder(tensor)
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in own or storage.nbytes() == 0:
-            found.setdefault(storage._cdata, (stack[-1], storage.nbytes()))
-            kept.append(storage)
-        return tensor
+            kept.append((weakref.ref(holder), stack[-1], storage))
+        return holder
 
     for path, part in model.named_modules():
         if path:
             part.register_forward_pre_hook(lambda m, a, path=path: stack.append(path))
             part.register_forward_hook(lambda m, a, o: stack.pop() and None)
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda holder: holder.tensor):
         loss = loss_of(names, model(*inputs), targets)
+    found: dict[int, tuple] = {}
+    for holder, path, storage in kept:
+        if holder() is not None:
+            found.setdefault(storage._cdata, (path, storage.nbytes()))
     by: dict[str, int] = {"total": sum(size for _, size in found.values())}
     for path, size in found.values():
         by[path] = by.get(path, 0) + size

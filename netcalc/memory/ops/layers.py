@@ -41,7 +41,7 @@ class Modules(Products):
     def layer_norm(self, x: Tensor, w: Tensor | None, b: Tensor | None, axes: int) -> Tensor:
         """F.layer_norm over the last `axes` dimensions."""
         x, w, b = self.high(x, w, b)
-        source = self.make(x.shape, x.dtype, what="copy") if x.strides is not None else x
+        source = self.inside(x.shape, x.dtype, "copy") if x.strides is not None else x
         y = self.make(x.shape, x.dtype, what="output")
         rows = (*x.shape[: len(x.shape) - axes], *[1] * axes)
         stats = [self.make(rows, "float32", what=what) for what in ("mean", "rstd")]
@@ -49,7 +49,7 @@ class Modules(Products):
         tail, weight = x.shape[len(x.shape) - axes :], w.dtype if w is not None else x.dtype
 
         def back(g):
-            copy = self.make(g.shape, g.dtype, what="copy") if g.strides is not None else None
+            copy = self.inside(g.shape, g.dtype, "copy") if g.strides is not None else None
             dx = self.make(g.shape, g.dtype, what="gradient of the input") if needs[0] else None
             dw = self.make(tail, weight, what="gradient of the weight") if needs[1] else None
             db = self.make(tail, weight, what="gradient of the bias") if needs[2] else None
@@ -115,10 +115,26 @@ class Modules(Products):
             y = self.make(x.shape, x.dtype, like(x), what="output")
             kept = self.make(x.shape, "bool", like(x), what="mask")
             return self.record("dropout", y, [x], self.as_gradient, [kept])
-        noise = self.make(mask or x.shape, x.dtype, None if mask else like(x), what="mask")
+        if p == 1:
+            mask = ()  # a single zero
+        noise = self.make(
+            x.shape if mask is None else mask, x.dtype, None if mask is not None else like(x), what="mask"
+        )
         if inplace:
             return self.record("mul_", x.alias(), [x], self.as_gradient, [noise])
         return self.mul(x, noise)
+
+    def alpha_dropout(self, x: Tensor, p, noise_shape) -> Tensor:
+        """F.alpha_dropout: x times a noise that is saved, plus one that is not."""
+        if not self.rules.training or p == 0:
+            return x
+        if p == 1:
+            return self.mul(x, self.make((), x.dtype, what="mask"))
+        noise = self.make(noise_shape, x.dtype, what="noise")
+        shift = self.make(noise_shape, x.dtype, what="shift")
+        y = self.mul(x, noise)
+        del shift
+        return y
 
     # -- embeddings
 

@@ -59,7 +59,7 @@ class Losses(Recurrent):
         )
 
     def cross_entropy(self, logits: Tensor, target: Tensor, reduction: str = "mean", smoothing=0) -> Tensor:
-        logs = self.softmax(logits, "log_softmax")
+        logs = self.softmax(logits, "log_softmax", typed=True)
         loss = self.nll(logs, target, reduction)
         if isinstance(smoothing, (int, float)) and smoothing == 0:
             return loss

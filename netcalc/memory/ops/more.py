@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...arith import prod
 from ..tensors import Tensor, like
+from .functions import combined
 from .layers import Modules
 from .products import HALF
 
@@ -53,41 +54,41 @@ class More(Modules):
     def sum_of(self, a, b, negative: bool = False) -> Tensor:
         """a + b or a - b, where one of them may be a number."""
         if not isinstance(b, Tensor):
-            return self.shifted(a)
+            return self.shifted_by(a, combined(a.dtype, b))
         if not isinstance(a, Tensor):
-            return self.scaled(b) if negative else self.shifted(b)
+            return self.shifted_by(b, combined(b.dtype, a), negative)
         return self.add(a, b, negative)
 
     def product_of(self, a, b, divide: bool = False) -> Tensor:
         """a * b or a / b, where one of them may be a number."""
         if not isinstance(b, Tensor):
-            return self.scaled(a)
+            return self.scaled_by(a, combined(a.dtype, b, divide))
         if not isinstance(a, Tensor):
-            return self.reciprocal(b) if divide else self.scaled(b)
+            return self.reciprocal(b) if divide else self.scaled_by(b, combined(b.dtype, a))
         return self.mul(a, b, divide)
 
     def reciprocal(self, x: Tensor) -> Tensor:
         """c / x: a reciprocal, then a product."""
-        return self.scaled(self.unary(x, "reciprocal", "output"))
+        return self.scaled(self.function(x, "Reciprocal", combined(x.dtype, 1, True)))
 
     def chosen(self, a, b) -> Tensor:
         """maximum or minimum of two tensors, or clamp with a number."""
         if not isinstance(b, Tensor):
-            return self.unary(a, "clamp")
+            return self.clamp(a, 1, combined(a.dtype, b))
         if not isinstance(a, Tensor):
-            return self.unary(b, "clamp")
+            return self.clamp(b, 1, combined(b.dtype, a))
         y = self._binary(a, b)
         needs = a.needs_grad, b.needs_grad
 
         def back(g):
-            halves = self.scaled(g.alias())
-            equal = self.make(g.shape, "bool", like(g), what="mask")
             found = []
             for need in needs:
+                half = self.as_gradient(g) if need else None  # what each gets where both are equal
                 mask = self.make(g.shape, "bool", like(g), what="mask") if need else None
-                found.append(self.as_gradient(g) if need else None)
-                del mask
-            del halves, equal
+                made = self.as_gradient(g) if need else None
+                other = self.make(g.shape, "bool", like(g), what="mask") if need else None
+                del half, mask, other
+                found.append(made)
             return found
 
         return self.reduced(self.record("maximum", y, [a, b], back, [a, b]), a, b)
@@ -111,29 +112,23 @@ class More(Modules):
                            lambda g: self.make(before, g.dtype, what="gradient"))  # fmt: skip
 
     def repeat(self, x: Tensor, shape) -> Tensor:
-        return self.copied(x, shape, "repeat")
+        """x.repeat: the gradient is summed over each new dimension, then over the repeats of the old ones."""
+        before, new = x.shape, len(shape) - len(x.shape)
+        again = any(not _equal_sizes(a, b) for a, b in zip(shape[new:], before, strict=True))
 
-    def rolled(self, x: Tensor, times: int) -> Tensor:
-        for _ in range(times):
-            x = self.scaled(x)
-        return x
+        def back(g):
+            for _ in range(new):
+                g = self.make(g.shape[1:], g.dtype, what="sum")
+            return self.make(before, g.dtype, what="sum") if again else g.alias()
+
+        return self.record("repeat", self.make(shape, x.dtype, what="output"), [x], back)
+
+    def rolled(self, x: Tensor) -> Tensor:
+        return self.copied(x, x.shape, "roll")
 
     def rearranged(self, x: Tensor, shape) -> Tensor:
         """pixel_shuffle and its inverse."""
         return self.copied(x, shape, "rearranged")
-
-    def gathered(self, x: Tensor, shape, index: Tensor) -> Tensor:
-        """gather, index_select: the places are saved; the gradient is zeros with the values added."""
-        before = x.shape
-        return self.record("gather", self.make(shape, x.dtype, what="output"), [x],
-                           lambda g: self.make(before, g.dtype, what="gradient"), [index])  # fmt: skip
-
-    def picked(self, x: Tensor, shape) -> list[Tensor]:
-        """topk: values and their places, which are saved."""
-        values, indices = self.make(shape, x.dtype, what="output"), self.make(shape, "int64", what="indices")
-        before = x.shape
-        self.record("topk", values, [x], lambda g: self.make(before, g.dtype, what="gradient"), [indices])
-        return [values, indices]
 
     def outer(self, a: Tensor, b: Tensor) -> Tensor:
         """torch.outer of two vectors without gradients."""
@@ -148,11 +143,10 @@ class More(Modules):
         if self.rules.cuda:
             return self._fused_rms(x, w, rows, axes)
         up = self.cast(x, "float32") if x.dtype in HALF else x
-        square = self.unary(up, "pow")
+        square = self.function(up, "Square")
         mean = self.mean(square, range(-axes, 0), True)
-        del square
-        inverse = self.unary(self.shifted(mean), "rsqrt", "output")
-        del mean
+        inverse = self.function(mean, "Rsqrt")  # eps is added in place
+        del square, mean
         y = self.mul(up, inverse)
         y = self.cast(y, x.dtype)
         return y if w is None else self.mul(y, w)
@@ -179,67 +173,9 @@ class More(Modules):
         y = self.batch_norm(rows, weight, bias, mean_, var_)
         return self.view(y, x.shape)
 
-    # -- attention
 
-    def attention(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, p, causal: bool) -> Tensor:
-        """F.scaled_dot_product_attention of [N, heads, T, head size]."""
-        q, k, v = self.low(q, k, v)
-        dropped = self.rules.training and not (isinstance(p, (int, float)) and p == 0)
-        way = self.attention_way(q, k, v, mask, dropped)
-        if way == "math":
-            return self._math(q, k, v, mask, dropped, causal)
-        return self._fused(q, k, v, mask, way)
-
-    def attention_way(self, q, k, v, mask, dropped: bool) -> str:
-        """Which kernel does it: "flash", "efficient" or "math" (sdp_utils.cpp)."""
-        heads = q.shape[1] == k.shape[1]
-        if not self.rules.cuda:
-            return "math" if dropped or (mask is not None and mask.needs_grad) else "cpu"
-        if q.dtype in HALF and mask is None and heads:
-            return "flash"
-        divisible = type(q.shape[3]) is int and q.shape[3] % (8 if q.dtype in HALF else 4) == 0
-        return "efficient" if heads and divisible else "math"
-
-    def _fused(self, q, k, v, mask, way: str) -> Tensor:
-        n, h, t, d = *q.shape[:3], v.shape[3]
-        from ..tensors import strides_in
-
-        rows = strides_in((n, h, t, d), (0, 2, 1, 3))
-        y = self.make((n, h, t, d), q.dtype, rows if way == "efficient" else like(q), what="output")
-        length = (t + 31) // 32 * 32 if way == "efficient" else t
-        lse = self.make((n, h, length), "float32", what="log-sum-exp")
-        state = {"cpu": (), "flash": ((2,), ()), "efficient": ((), ())}[way]
-        extra = [self.make(shape, "int64", what="random state") for shape in state]
-        needs = [x.needs_grad for x in (q, k, v)]
-        layouts = [(x.shape, like(x) if way == "flash" else strides_in(x.shape, (0, 2, 1, 3))) for x in (q, k, v)]
-
-        def back(g):
-            made = [self.make(shape, g.dtype, strides, what="gradient") for shape, strides in layouts]
-            return [m if need else None for m, need in zip(made, needs, strict=True)]
-
-        return self.record("attention", y, [q, k, v], back, [q, k, v, y, lse, mask, *extra])
-
-    def _math(self, q, k, v, mask, dropped: bool, causal: bool) -> Tensor:
-        """_scaled_dot_product_attention_math: scaled query and key, scores, softmax, dropout, weighted sum."""
-        bias = (
-            self.where(self.made((q.shape[2], k.shape[2]), "bool"), None, self.made((q.shape[2], k.shape[2]), q.dtype))
-            if causal
-            else mask
-        )
-        q = self.scaled(q)
-        if not _same_heads(q, k):
-            k, v = (self.repeat(t, (*q.shape[:2], *t.shape[2:])) for t in (k, v))
-        scores = self.matmul(q, self.scaled(self.transpose(k, -2, -1)))
-        if bias is not None:
-            scores = self.add_(scores, bias)
-        weights = self.softmax(scores)
-        if dropped:
-            weights = self.dropout(weights, 0.5)
-        return self.matmul(weights, v)
-
-
-def _same_heads(q, k) -> bool:
-    return q.shape[1] == k.shape[1]
+def _equal_sizes(a, b) -> bool:
+    return a is b or a == b
 
 
 __all__ = ["More", "prod"]

@@ -98,17 +98,15 @@ class Pointwise(Views):
             saved = [a if needs[1] else None, b if needs[0] else None]
 
         def back(g):
-            first = self.typed(g, types[0]) if needs[0] else None
-            if not needs[1]:
-                return first, None
             if not divide:
-                return first, self.typed(g, types[1])
-            inner = self.as_gradient(g)  # -grad, then times a / b / b
-            ratio = self.as_gradient(g)
-            ratio = self.as_gradient(g)
-            found = self.as_gradient(g)
-            del inner, ratio
-            return first, found
+                first = self.typed(g, types[0]) if needs[0] else None
+                return first, self.typed(g, types[1]) if needs[1] else None
+            second = None
+            if needs[1]:  # -grad * (a / b / b)
+                held = [self.as_gradient(g) for _ in range(3)]
+                second = self.as_gradient(g)
+                del held
+            return self.typed(g, types[0]) if needs[0] else None, second
 
         return self.reduced(self.record("div" if divide else "mul", y, [a, b], back, saved), a, b)
 
@@ -133,25 +131,9 @@ class Pointwise(Views):
             y.origin[0].shapes = tuple(x.shape for x in inputs)
         return y
 
-    def where(self, mask: Tensor, a: Tensor | None, b: Tensor | None, filled: bool = False) -> Tensor:
-        """where(mask, a, b), masked_fill: the mask is saved; zeros beside the gradient for what was not taken."""
-        given = [t for t in (a, b) if t is not None]
-        shape = broadcast(mask.shape, *(t.shape for t in given))
-        dtype = given[0].dtype if len(given) == 1 else promoted(given[0].dtype, given[1].dtype)
-        y = self.make(shape, dtype, what="output")
-        needs = [t is not None and t.needs_grad for t in (a, b)]
-
-        def back(g):
-            scalar = self.make((), g.dtype, what="zero")
-            found = [self.as_gradient(g) if need else None for need in needs]
-            del scalar
-            return found
-
-        return self.reduced(self.record("where", y, [a, b], back, [mask]), *(t for t in (a, b) if t is not None))
-
     # -- reductions
 
-    def mean(self, x: Tensor, dims, keepdim: bool, scale: bool = True, saved=()) -> Tensor:
+    def mean(self, x: Tensor, dims, keepdim: bool, scale: bool = True, dtype: str | None = None) -> Tensor:
         """mean or sum over dimensions: the gradient is expanded, and for the mean divided."""
         rank = len(x.shape)
         over = set(range(rank)) if dims is None else {d % rank for d in dims}
@@ -164,16 +146,7 @@ class Pointwise(Views):
             seen = g.alias(before, strides)
             return self.make(before, g.dtype, what="gradient") if scale else seen
 
-        return self.record("mean" if scale else "sum", self.make(shape, x.dtype, what="output"), [x], back, saved)
-
-    def max(self, x: Tensor, dim: int, keepdim: bool) -> list[Tensor]:
-        """Values and indices; the indices are saved."""
-        dim = dim % len(x.shape)
-        shape = (*x.shape[:dim], *((1,) if keepdim else ()), *x.shape[dim + 1 :])
-        values, indices = self.make(shape, x.dtype, what="output"), self.make(shape, "int64", what="indices")
-        before = x.shape
-        self.record("max", values, [x], lambda g: self.make(before, g.dtype, what="gradient"), [indices])
-        return [values, indices]
+        return self.record("mean" if scale else "sum", self.make(shape, dtype or x.dtype, what="output"), [x], back)
 
 
 def _kept_strides(g: Tensor, over: set, rank: int, keepdim: bool) -> list:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ...arith import prod
-from ..tensors import Tensor, like, order_of, strides_in
-from .pointwise import Pointwise
+from ..tensors import Tensor, like, order_of, strides_in, view_strides
+from .pointwise import Pointwise, broadcast
 
 HALF = ("bfloat16", "float16")
 
@@ -80,20 +80,71 @@ class Products(Pointwise):
         return y
 
     def matmul(self, a: Tensor, b: Tensor) -> Tensor:
-        """a @ b of any ranks."""
+        """a @ b of any ranks, as at::matmul does it."""
         a, b = self.low(a, b)
-        if len(a.shape) == 2 and len(b.shape) == 2:
+        ranks = len(a.shape), len(b.shape)
+        if ranks == (1, 1):
+            return self.dot(a, b)
+        if ranks == (2, 1):
+            return self.mv(a, b)
+        if ranks == (1, 2):
+            return self.squeeze(self.bmm(self.unsqueeze(a, 0), b), [0])
+        if ranks == (2, 2):
             return self.bmm(a, b)
-        if len(b.shape) == 2 and len(a.shape) > 2:
-            rows = self.reshape(a, (prod(a.shape[:-1]), a.shape[-1]))
-            return self.view(self.bmm(rows, b), (*a.shape[:-1], b.shape[-1]))
-        from .pointwise import broadcast
+        if self.folds(a, b):
+            return self.folded_product(a, b)
+        return self.batched_product(a, b)
 
+    def folds(self, a: Tensor, b: Tensor) -> bool:
+        """Whether the larger of two is seen as one matrix (should_fold in LinearAlgebra.cpp)."""
+        larger, smaller = (a, b) if len(a.shape) >= len(b.shape) else (self.transpose(b.alias(), -2, -1), a)
+        if len(larger.shape) < 3 or len(smaller.shape) > 2:
+            return False
+        if smaller.needs_grad:
+            return True
+        return len(a.shape) != 2 and view_strides(larger, (prod(larger.shape[:-1]), larger.shape[-1])) is not False
+
+    def folded_product(self, a: Tensor, b: Tensor) -> Tensor:
+        """The larger as a matrix, times the smaller; the other way round both are transposed."""
+        turned = len(a.shape) < len(b.shape)
+        left = self.transpose(b, -2, -1) if turned else a
+        right = (self.transpose(a, 0, 1) if len(a.shape) == 2 else a) if turned else b
+        lead = left.shape[:-1]
+        left = self.reshape(left, (prod(lead), left.shape[-1]))
+        if len(right.shape) == 1:
+            return self.view(self.mv(left, right), lead)
+        y = self.view(self.bmm(left, right), (*lead, right.shape[1]))
+        return self.contiguous(self.transpose(y, -2, -1)) if turned else y
+
+    def batched_product(self, a: Tensor, b: Tensor) -> Tensor:
+        """bmm of both, expanded to a common batch."""
+        a_row, b_column = len(a.shape) == 1, len(b.shape) == 1
+        a = self.unsqueeze(a, 0) if a_row else a
+        b = self.unsqueeze(b, 1) if b_column else b
         lead = broadcast(a.shape[:-2], b.shape[:-2])
-        count = prod(lead)
+        count, rows, columns = prod(lead), a.shape[-2], b.shape[-1]
         left = self.reshape(self.expand(a, (*lead, *a.shape[-2:])), (count, *a.shape[-2:]))
         right = self.reshape(self.expand(b, (*lead, *b.shape[-2:])), (count, *b.shape[-2:]))
-        return self.view(self.bmm(left, right), (*lead, a.shape[-2], b.shape[-1]))
+        shape = (*lead, *(() if a_row else (rows,)), *(() if b_column else (columns,)))
+        return self.view(self.bmm(left, right), shape)
+
+    def dot(self, a: Tensor, b: Tensor) -> Tensor:
+        return self._vectors("dot", a, b, ())
+
+    def mv(self, a: Tensor, b: Tensor) -> Tensor:
+        return self._vectors("mv", a, b, (a.shape[0],))
+
+    def _vectors(self, name: str, a: Tensor, b: Tensor, shape) -> Tensor:
+        """A product with a vector: each operand is saved where the other needs a gradient."""
+        needs = a.needs_grad, b.needs_grad
+        left, right = a.shape, b.shape
+        saved = [b if needs[0] else None, a if needs[1] else None]
+
+        def back(g):
+            da = self.make(left, g.dtype, what="gradient") if needs[0] else None
+            return [da, self.make(right, g.dtype, what="gradient") if needs[1] else None]
+
+        return self.record(name, self.make(shape, a.dtype, what="output"), [a, b], back, saved)
 
     def bmm(self, a: Tensor, b: Tensor) -> Tensor:
         """A product of matrices, or of as many pairs of them: each operand is saved where the other needs a gradient."""
@@ -103,8 +154,8 @@ class Products(Pointwise):
         left, right = a.shape, b.shape
 
         def back(g):
-            da = self.make(left, g.dtype, what="gradient") if needs[0] else None
             db = self.make(right, g.dtype, what="gradient") if needs[1] else None
+            da = self.make(left, g.dtype, what="gradient") if needs[0] else None
             return [da, db]
 
         return self.record("bmm", y, [a, b], back, saved)

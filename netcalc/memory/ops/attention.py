@@ -1,0 +1,84 @@
+"""F.scaled_dot_product_attention, by kernel."""
+
+from __future__ import annotations
+
+from ..tensors import Tensor, like, strides_in
+from .products import HALF
+
+BSHD = (0, 2, 1, 3)  # the order in memory of [N, heads, T, head size] that the kernels make
+
+
+class Attention:
+    def attention(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, p, causal: bool) -> Tensor:
+        """F.scaled_dot_product_attention of [N, heads, T, head size]."""
+        q, k, v = self.low(q, k, v)
+        dropped = self.rules.training and p != 0
+        way = self.attention_way(q, k, v, mask, dropped)
+        if mask is not None and mask.dtype == "bool":
+            mask = self.where(mask, None, None, q.dtype)
+        if way == "math":
+            return self._math(q, k, v, mask, p if dropped else 0, causal)
+        return self._fused(q, k, v, mask, way)
+
+    def attention_way(self, q, k, v, mask, dropped: bool) -> str:
+        """Which kernel does it: "flash", "efficient" or "math", on the CPU "cpu" or "math" (sdp_utils.cpp)."""
+        heads = _same(q.shape[1], k.shape[1])
+        if not self.rules.cuda:
+            taught = mask is not None and mask.needs_grad
+            return "math" if dropped or taught or not _same(q.shape[3], v.shape[3]) else "cpu"
+        if q.dtype in HALF and mask is None and heads:
+            return "flash"
+        divisible = type(q.shape[3]) is int and q.shape[3] % (8 if q.dtype in HALF else 4) == 0
+        return "efficient" if heads and divisible else "math"
+
+    def _fused(self, q, k, v, mask, way: str) -> Tensor:
+        n, h, t, d = *q.shape[:3], v.shape[3]
+        rows = strides_in((n, h, t, d), BSHD)
+        y = self.make((n, h, t, d), q.dtype, rows if way == "efficient" else like(q), what="output")
+        length = (t + 31) // 32 * 32 if way == "efficient" else t
+        lse = self.make((n, h, length), "float32", what="log-sum-exp")
+        state = {"cpu": (), "flash": ((2,), ()), "efficient": ((), ())}[way]
+        extra = [self.make(shape, "int64", what="random state") for shape in state]
+        needs = [x.needs_grad for x in (q, k, v)]
+        layouts = [(x.shape, like(x) if way == "flash" else strides_in(x.shape, BSHD)) for x in (q, k, v)]
+
+        def back(g):
+            made = [self.make(shape, g.dtype, strides, what="gradient") for shape, strides in layouts]
+            return [m if need else None for m, need in zip(made, needs, strict=True)]
+
+        return self.record("attention", y, [q, k, v], back, [q, k, v, y, lse, mask, *extra])
+
+    def _math(self, q, k, v, bias, p, causal: bool) -> Tensor:
+        """_scaled_dot_product_attention_math: scaled query and key, scores, softmax, dropout, weighted sum."""
+        scaled = self.scaled(q)
+        if causal:
+            bias = self._causal_bias(q, k)
+        if not _same(q.shape[1], k.shape[1]):
+            k, v = self._for_all_heads(k, q.shape[1]), self._for_all_heads(v, q.shape[1])
+        weights = self.matmul(scaled, self.scaled(self.transpose(k, -2, -1)))
+        if bias is not None:
+            weights = self.add_(weights, bias) if self.rules.in_place else self.add(weights, bias)
+        weights = self.softmax(weights)
+        if p:
+            weights = self.dropout(weights, p)
+        return self.matmul(weights, v)
+
+    def _causal_bias(self, q, k) -> Tensor:
+        shape = q.shape[2], k.shape[2]
+        ones = self.make(shape, "bool", what="mask")
+        mask = self.make(shape, "bool", what="mask")
+        del ones
+        return self.where(mask, None, None, q.dtype)
+
+    def _for_all_heads(self, x: Tensor, heads) -> Tensor:
+        """repeat_interleave: each head of keys or values for several of the queries."""
+        n, h, t, d = x.shape
+        seen = self.expand(self.unsqueeze(x, 2), (n, h, heads // h, t, d))
+        return self.flatten(self.clone(seen, strides=None), 1, 2)
+
+
+def _same(a, b) -> bool:
+    return a is b or a == b
+
+
+__all__ = ["Attention"]
