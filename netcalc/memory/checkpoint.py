@@ -6,6 +6,8 @@ stretch once more, up to the last one that is needed (torch/utils/checkpoint.py:
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from .autograd import Node
 from .tensors import Tensor
 
@@ -52,10 +54,8 @@ class _Stretch:
         self.saved = []
         outer, op.again = op.again, self._keep
         op.grad_mode = True
-        try:
+        with suppress(_EarlyStop):
             self.run([_detached(tensor) for tensor in self.inputs])
-        except _EarlyStop:
-            pass
         op.again, op.grad_mode = outer, grads
         op.enter(layer)
 

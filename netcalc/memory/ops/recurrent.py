@@ -10,26 +10,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ...errors import NetcalcError
+from ...layers.recurrent import Stack
 from ..tensors import Tensor
 from .heads import Heads
 
 GATES = {"lstm": 4, "gru": 3}
-
-
-class Stack(NamedTuple):
-    """What an RNN, GRU or LSTM is made of. kind: "tanh", "relu", "gru" or "lstm"."""
-
-    kind: str
-    layers: int
-    directions: int
-    hidden: object
-    state: object  # features of h: fewer than hidden with a projection
-    batch_first: bool
-    dropout: object
-
-    @property
-    def projected(self) -> bool:
-        return self.state is not self.hidden
 
 
 class Gates(NamedTuple):
