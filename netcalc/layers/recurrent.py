@@ -146,13 +146,17 @@ class Recurrent(Gated):
         return found
 
     def eager(self, op, weights, x, *given):
-        return op.recurrent(self.stack(), weights, x, *given)
-
-    def stack(self):
-        """What the operations need to know of it."""
-        from ..memory.ops.recurrent import Stack
-
-        return Stack(self.kind(), self.num_layers, self.directions(), self.hidden_size, self.state_size(), self.batch_first, self.dropout)  # fmt: skip
+        stack = {
+            "kind": self.kind(),
+            "layers": self.num_layers,
+            "directions": self.directions(),
+            "hidden": self.hidden_size,
+            "state": self.state_size(),
+            "projected": self.projected(),
+            "batch_first": self.batch_first,
+            "dropout": self.dropout,
+        }
+        return op.recurrent(stack, weights, x, *given)
 
     def work(self, x, *rest):
         steps = x[0] * x[1] * self.directions()

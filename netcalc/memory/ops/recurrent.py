@@ -24,12 +24,9 @@ class Stack(NamedTuple):
     directions: int
     hidden: object
     state: object  # features of h: fewer than hidden with a projection
+    projected: bool
     batch_first: bool
     dropout: object
-
-    @property
-    def projected(self) -> bool:
-        return self.state is not self.hidden
 
 
 class Gates(NamedTuple):
@@ -63,8 +60,9 @@ def _leading(size):
 
 
 class Recurrent(Heads):
-    def recurrent(self, stack: Stack, weights, x: Tensor, *given: Tensor) -> list[Tensor]:
-        """The output and the last states: h_n, and c_n of an LSTM."""
+    def recurrent(self, options: dict, weights, x: Tensor, *given: Tensor) -> list[Tensor]:
+        """The output and the last states: h_n, and c_n of an LSTM. options: those of a `Stack`."""
+        stack = Stack(**options)
         states = given or self._zeros(stack, x)
         sides = ["", "_reverse"][: stack.directions]
         params = [gates(weights, f"_l{number}{side}") for number in range(stack.layers) for side in sides]
