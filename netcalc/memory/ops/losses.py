@@ -134,7 +134,7 @@ class Losses(Recurrent):
         return found
 
     def cosine_embedding(self, x1: Tensor, x2: Tensor, target: Tensor, reduction: str) -> Tensor:
-        together = self._summed(self.mul(x1, x2))
+        together = self._row_sums(self.mul(x1, x2))
         sizes = self.mul(self._square_size(x1), self._square_size(x2))
         sizes = self.unary(sizes, "sqrt", "output", inplace=True)
         cosine = self.mul(together, sizes, divide=True)
@@ -145,12 +145,12 @@ class Losses(Recurrent):
         other_or_zero = self.where(self.made(target.shape, "bool"), other, zeros)
         return self.collapsed(self.add(alike_or_zero, other_or_zero), reduction)
 
-    def _summed(self, x: Tensor) -> Tensor:
+    def _row_sums(self, x: Tensor) -> Tensor:
         return self.mean(x, [-1], False, scale=False)
 
     def _square_size(self, x: Tensor) -> Tensor:
         square = self.mul(x, x)
-        total = self._summed(square)
+        total = self._row_sums(square)
         return self.shifted(total)
 
     def triplet_margin(self, anchor: Tensor, positive: Tensor, negative: Tensor, reduction: str, swap: bool) -> Tensor:
