@@ -159,6 +159,7 @@ def test_losses_of_several_outputs(tmp_path, name, options):
     )
 
 
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
 @pytest.mark.parametrize(
     "options", ["mode: sum", "mode: mean", "mode: max", "padding_idx: 1", "mode: sum, padding_idx: 1"]
 )
