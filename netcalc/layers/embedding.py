@@ -90,4 +90,4 @@ class EmbeddingBag(Table):
         return Work(other=prod(y) * each, unmodelled=RENORM if self.max_norm is not None else "")
 
     def eager(self, op, weights, x):
-        return op.embedding_bag(x, weights["weight"], self.mode, self.sparse)
+        return op.embedding_bag(x, weights["weight"], self.mode, self.padding_idx is not None, self.sparse)

@@ -12,28 +12,10 @@ Each bias vector adds 1 per gate. Dropout costs nothing in evaluation mode.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from ..arith import equal, less, prod
 from .base import Layer, Work, arg, layer, need
 from .kinds import count, dim, flag, probability, word
 from .shape import described
-
-
-class Stack(NamedTuple):
-    """What an RNN, GRU or LSTM is made of. kind: "tanh", "relu", "gru" or "lstm"."""
-
-    kind: str
-    layers: int
-    directions: int
-    hidden: object
-    state: object  # features of h: fewer than hidden with a projection
-    batch_first: bool
-    dropout: object
-
-    @property
-    def projected(self) -> bool:
-        return self.state is not self.hidden
 
 
 class Gated(Layer):
@@ -164,11 +146,17 @@ class Recurrent(Gated):
         return found
 
     def eager(self, op, weights, x, *given):
-        return op.recurrent(self.stack(), weights, x, *given)
-
-    def stack(self):
-        """What the operations need to know of it."""
-        return Stack(self.kind(), self.num_layers, self.directions(), self.hidden_size, self.state_size(), self.batch_first, self.dropout)  # fmt: skip
+        stack = {
+            "kind": self.kind(),
+            "layers": self.num_layers,
+            "directions": self.directions(),
+            "hidden": self.hidden_size,
+            "state": self.state_size(),
+            "projected": self.projected(),
+            "batch_first": self.batch_first,
+            "dropout": self.dropout,
+        }
+        return op.recurrent(stack, weights, x, *given)
 
     def work(self, x, *rest):
         steps = x[0] * x[1] * self.directions()

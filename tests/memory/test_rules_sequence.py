@@ -159,10 +159,13 @@ def test_losses_of_several_outputs(tmp_path, name, options):
     )
 
 
-@pytest.mark.parametrize("options", ["mode: sum", "mode: mean", "mode: max", "padding_idx: 1"])
-def test_embedding_bag(tmp_path, options):
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+@pytest.mark.parametrize(
+    "options", ["mode: sum", "mode: mean", "mode: max", "padding_idx: 1", "mode: sum, padding_idx: 1"]
+)
+def test_embedding_bag(tmp_path, options, dtype):
     bag = f"EmbeddingBag: {{num_embeddings: 20, embedding_dim: 4, {options}}}"
-    agrees(tmp_path, f"inputs: {{x: {{shape: [N, 5], dtype: int64}}}}\nlayers: [{{{bag}}}, {{Linear: 6}}]\n")
+    agrees(tmp_path, f"inputs: {{x: {{shape: [N, 5], dtype: {dtype}}}}}\nlayers: [{{{bag}}}, {{Linear: 6}}]\n")
 
 
 @pytest.mark.parametrize(("steps", "features", "hidden"), [(64, 48, 64), (7, 300, 200), (3, 64, 256), (5, 33, 100)])

@@ -145,15 +145,16 @@ class Modules(Products):
             "embedding", y, [w], lambda g: self.make(before, g.dtype, what="gradient of the table"), [indices]
         )
 
-    def embedding_bag(self, x: Tensor, w: Tensor, mode: str, sparse: bool) -> Tensor:
-        """F.embedding_bag of [N, L] tokens: the bags' places are saved, and of a maximum where it was found."""
+    def embedding_bag(self, x: Tensor, w: Tensor, mode: str, padded: bool, sparse: bool) -> Tensor:
+        """F.embedding_bag of [N, L] tokens: the bags' places are saved, and of a maximum where it was found. padded: whether
+        a token is left out."""
         n, count = x.shape
-        offsets = self.make((n,), "int64", what="offsets")
+        offsets = self.make((n,), x.dtype, what="offsets")
         y = self.make((n, w.shape[1]), w.dtype, what="output")
-        words = 0 if mode == "sum" and not self.rules.cuda else n * count + (0 if self.rules.cuda else 1)
-        bags = self.make((words,), "int64", what="bag of each token")  # the CPU makes one more than it shows
-        sizes = self.make((n,), "int64", what="sizes of the bags")
-        found = self.make((n, w.shape[1]) if mode == "max" else (n,), "int64", what="places of the maxima")
+        words = 0 if mode == "sum" and not (padded or self.rules.cuda) else n * count + (0 if self.rules.cuda else 1)
+        bags = self.make((words,), x.dtype, what="bag of each token")  # the CPU makes one more than it shows
+        sizes = self.make((n,), x.dtype, what="sizes of the bags")
+        found = self.make((n, w.shape[1]) if mode == "max" else (n,), x.dtype, what="places of the maxima")
         before, rows = w.shape, n * count
 
         def back(g):

@@ -10,11 +10,23 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ...errors import NetcalcError
-from ...layers.recurrent import Stack
 from ..tensors import Tensor
 from .heads import Heads
 
 GATES = {"lstm": 4, "gru": 3}
+
+
+class Stack(NamedTuple):
+    """What an RNN, GRU or LSTM is made of. kind: "tanh", "relu", "gru" or "lstm"."""
+
+    kind: str
+    layers: int
+    directions: int
+    hidden: object
+    state: object  # features of h: fewer than hidden with a projection
+    projected: bool
+    batch_first: bool
+    dropout: object
 
 
 class Gates(NamedTuple):
@@ -48,8 +60,9 @@ def _leading(size):
 
 
 class Recurrent(Heads):
-    def recurrent(self, stack: Stack, weights, x: Tensor, *given: Tensor) -> list[Tensor]:
-        """The output and the last states: h_n, and c_n of an LSTM."""
+    def recurrent(self, options: dict, weights, x: Tensor, *given: Tensor) -> list[Tensor]:
+        """The output and the last states: h_n, and c_n of an LSTM. options: those of a `Stack`."""
+        stack = Stack(**options)
         states = given or self._zeros(stack, x)
         sides = ["", "_reverse"][: stack.directions]
         params = [gates(weights, f"_l{number}{side}") for number in range(stack.layers) for side in sides]
