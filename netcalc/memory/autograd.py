@@ -99,19 +99,23 @@ class Engine:
                 given[number] = self.tape.summed_to(given[number], shape)
         del gradients
         node.saved = ()
+        added = []  # gradients that were added to others: they go when all are delivered
         for number, target in enumerate(node.edges):
             gradient, given[number] = given[number], None
-            if target is not None:
-                self._deliver(target, gradient)
+            if target is not None and self._deliver(target, gradient):
+                added.append(gradient)
             del gradient
 
-    def _deliver(self, target, gradient: Tensor | None):
+    def _deliver(self, target, gradient: Tensor | None) -> bool:
+        """Hand a gradient on; whether it was added to one that was there."""
+        added = False
         into, slot = (target, 0) if isinstance(target, Tensor) else target
         if gradient is not None:
             buffer = self.buffers.get(id(into))
             if buffer is None:
                 buffer = self.buffers[id(into)] = [None] * (1 if isinstance(into, Tensor) else into.outputs)
-            if buffer[slot] is None:
+            added = buffer[slot] is not None
+            if not added:
                 buffer[slot] = gradient
             elif not (self.in_place and buffer[slot].storage.holders == 1 and is_dense(buffer[slot])):
                 buffer[slot] = self.tape.make(gradient.shape, gradient.dtype, what="sum of gradients")
@@ -119,9 +123,10 @@ class Engine:
         if self.missing[id(into)] == 0:
             if id(into) not in self.buffers:
                 if isinstance(into, Tensor):
-                    return
+                    return added
                 self.buffers[id(into)] = [None] * into.outputs
             self._ready(into)
+        return added
 
     def _accumulate(self, leaf: Tensor, gradient: Tensor):
         """AccumulateGrad: the gradient is taken over where nobody else holds it, else copied; later ones are added to it."""
