@@ -9,6 +9,7 @@ import warnings
 
 import pytest
 
+import netcalc
 from netcalc.layers import Layer
 from tests.layers.table import all_rows, built
 from tests.memory import measured, rules
@@ -48,3 +49,20 @@ def test_saved_bytes_and_peak_equal_torch(row):
     assert predicted.saved == measured.saved(net, predicted.sizes)["total"]
     if row.type not in PEAK_BY_DATA:
         assert predicted.peak == measured.peak(net, predicted.sizes)[0]
+
+
+#: layouts and guards that no row has: a convolution after channels-last data, a frozen layer, operands that need none
+CHAINS = {
+    "channels last": "[LayerNorm2d, {Conv2d: {out_channels: 8, kernel_size: 2, stride: 2}}, ReLU]",
+    "channels last, pooled": "[LayerNorm2d, {Conv2d: {out_channels: 8, kernel_size: 3}}, BatchNorm2d, {MaxPool2d: 2}, Flatten]",
+    "transposed": "[{Permute: {dims: [0, 2, 3, 1]}}, {Linear: 7}, GELU, {Linear: {out_features: 5, bias: false}}]",
+    "flattened": "[{Flatten: {start_dim: 2}}, {Transpose: {dim0: 1, dim1: 2}}, {Linear: 7}, LayerNorm, {Softmax: -1}]",
+}
+
+
+@pytest.mark.parametrize("layers", CHAINS.values(), ids=list(CHAINS))
+def test_layouts(layers):
+    net = netcalc.load(f"netcalc: 1\nname: Chain\ninput: [N, 6, 8, 9]\nlayers: {layers}\n")
+    predicted = rules.predicted(net)
+    assert predicted.saved == measured.saved(net, predicted.sizes)["total"]
+    assert predicted.peak == measured.peak(net, predicted.sizes)[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...arith import prod
-from ..tensors import Tensor, like, view_strides
+from ..tensors import Tensor, like, same, strides_in, view_strides
 from .pointwise import Pointwise, broadcast
 
 HALF = ("bfloat16", "float16")
@@ -160,17 +160,21 @@ class Products(Pointwise):
     # -- convolutions
 
     def convolution(self, x: Tensor, w: Tensor, b: Tensor | None, shape) -> Tensor:
-        """Input and weight are saved, both, if anything needs a gradient."""
+        """Input and weight are saved, both, if anything needs a gradient. An input in channels-last order gives an output
+        and gradients in that order, the weight's too, which is then copied into the order of the parameter."""
         x, w, b = self.low(x, w, b)
-        source = self.contiguous(x) if x.strides is not None else x
-        y = self.make(shape, x.dtype, what="output")
+        order = last_order(x)
+        source = self.inside(x.shape, x.dtype, "copy") if x.strides is not None and order is None else x
+        strides = (lambda of: None) if order is None else (lambda of: strides_in(of, order))
+        y = self.make(shape, x.dtype, strides(shape), what="output")
         needs = x.needs_grad, w.needs_grad, b is not None and b.needs_grad
         before, out, bias = x.shape, w.shape, b.shape if b is not None else ()
 
         def back(g):
-            copy = self.make(g.shape, g.dtype, what="copy") if g.strides is not None else None
-            dx = self.make(before, g.dtype, what="gradient of the input") if needs[0] else None
-            dw = self.make(out, g.dtype, what="gradient of the weight") if needs[1] else None
+            fits = g.strides is None if order is None else last_order(g) is not None
+            copy = None if fits else self.inside(g.shape, g.dtype, "copy")
+            dx = self.make(before, g.dtype, strides(before), what="gradient of the input") if needs[0] else None
+            dw = self.make(out, g.dtype, strides(out), what="gradient of the weight") if needs[1] else None
             db = self.make(bias, g.dtype, what="gradient of the bias") if needs[2] else None
             del copy
             return [dx, dw, db]
@@ -189,3 +193,14 @@ class Products(Pointwise):
 
         y = self.record("trilinear", y, [x1, w, x2], back, [x1, w, x2])
         return y if b is None else self.add_(y, b)
+
+
+def last_order(x: Tensor) -> tuple | None:
+    """The order of the dimensions of a 4-D or 5-D tensor whose channels lie innermost; None where they do not."""
+    rank = len(x.shape)
+    if x.strides is None or rank not in (4, 5):
+        return None
+    order = (0, *range(2, rank), 1)
+    wanted = strides_in(x.shape, order)
+    fits = wanted is not None and all(same(a, b) for a, b in zip(wanted, x.strides, strict=True))
+    return order if fits else None
