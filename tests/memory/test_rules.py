@@ -41,10 +41,12 @@ def test_the_exceptions_are_rows():
     assert {row.type for row in ROWS} >= PEAK_BY_DATA
 
 
+@pytest.mark.parametrize("grown", [True, False], ids=["gradient", "data"])
 @pytest.mark.parametrize("row", MODELLED, ids=str)
-def test_saved_bytes_and_peak_equal_torch(row):
+def test_saved_bytes_and_peak_equal_torch(row, grown):
+    """With inputs that need a gradient, and with plain data."""
     warnings.simplefilter("ignore")
-    net = rules.loaded(row)
+    net = rules.loaded(row, grown)
     predicted = rules.predicted(net)
     assert predicted.saved == measured.saved(net, predicted.sizes)["total"]
     if row.type not in PEAK_BY_DATA:
