@@ -152,8 +152,8 @@ def relative_buckets(
     def eager(self, op, weights):
         """As `relative_buckets` above does it."""
         made = lambda dtype: op.made(op.shape, dtype)  # noqa: E731
-        keys = op.made((self.key_length,), "int64")
-        queries = op.made((self.query_length,), "int64")
+        keys = op.made((op.shape[1],), "int64")
+        queries = op.made((op.shape[0],), "int64")
         distance, first = made("int64"), None
         del queries
         if self.bidirectional:

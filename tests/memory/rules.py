@@ -17,7 +17,7 @@ from netcalc.memory.timeline import Timeline
 from tests.layers.table import Row, built
 
 
-def spec(row: Row) -> str:
+def spec(row: Row, grown: bool = True) -> str:
     """The network, as text."""
     dtypes = row.dtypes or ("float32",) * len(row.inputs)
     inputs = {f"x{k}": {"shape": list(s), "dtype": d} for k, (s, d) in enumerate(zip(row.inputs, dtypes, strict=True))}
@@ -28,8 +28,8 @@ def spec(row: Row) -> str:
     ]
     names = []
     for name, dtype, shape in zip(inputs, dtypes, row.inputs, strict=True):
-        names.append(f"{name}_grown" if "float" in dtype else name)
-        if "float" in dtype:
+        names.append(f"{name}_grown" if grown and "float" in dtype else name)
+        if grown and "float" in dtype:
             layers.append({f"{name}_factor": {"Parameter": {"shape": [1] if shape else [], "init": 1, "dtype": dtype}}})
             layers.append({f"{name}_grown": {"Mul": [name, f"{name}_factor"]}})
     layers.append(line(row, names))
@@ -62,5 +62,5 @@ def predicted(net) -> Predicted:
     return Predicted(sizes, saved, Timeline(result.trace).peak(step=2).bytes, result.trace)
 
 
-def loaded(row: Row):
-    return netcalc.load(spec(row))
+def loaded(row: Row, grown: bool = True):
+    return netcalc.load(spec(row, grown))

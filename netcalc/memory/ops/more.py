@@ -28,12 +28,13 @@ class More(Modules):
 
     def prelu(self, x: Tensor, w: Tensor) -> Tensor:
         y = self.make(x.shape, x.dtype, like(x), what="output")
-        needs, before = w.needs_grad, w.shape
+        wanted, before = (x.needs_grad, w.needs_grad), w.shape
 
         def back(g):
             dx = self.as_gradient(g)
-            full = self.as_gradient(g) if needs else None
-            dw = self.make(before, g.dtype, what="gradient of the weight") if needs else None
+            full = self.as_gradient(g)  # the kernel makes both
+            dx = dx if wanted[0] else None
+            dw = self.make(before, g.dtype, what="gradient of the weight") if wanted[1] else None
             del full
             return [dx, dw]
 

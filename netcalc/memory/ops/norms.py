@@ -49,9 +49,10 @@ class Norms:
         a_norm = self.clone(self.vector_norm(a, dim, 2))
         b_norm = self.clone(self.vector_norm(b, dim, 2))
         eps = self.make((), a.dtype, what="scalar")
-        product = self.mul(self.mul(a, a_norm, divide=True), self.mul(b, b_norm, divide=True))
+        unit_a, unit_b = self.mul(a, a_norm, divide=True), self.mul(b, b_norm, divide=True)
+        product = self.mul(unit_a, unit_b)
         y = self.mean(product, [dim], False, scale=False)
-        del product, eps
+        del product, unit_a, unit_b, eps
         return y
 
     def local_response(self, x: Tensor, size) -> Tensor:

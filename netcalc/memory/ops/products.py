@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...arith import prod
-from ..tensors import Tensor, like, order_of, strides_in, view_strides
+from ..tensors import Tensor, like, same, strides_in, view_strides
 from .pointwise import Pointwise, broadcast
 
 HALF = ("bfloat16", "float16")
@@ -53,9 +53,7 @@ class Products(Pointwise):
             rows = self.view(x, (x.shape[0] * x.shape[1], x.shape[2]))
             return self.view(self.addmm(rows, w, b), (*x.shape[:2], w.shape[0]))
         y = self.folded(x, w)
-        if b is None:
-            return y
-        return self.add_(y, b) if self.rules.in_place else self.add(y, b)  # under a dispatch mode it is a new tensor
+        return y if b is None else self.add_(y, b)
 
     def folded(self, x: Tensor, w: Tensor) -> Tensor:
         """x @ w.T with the leading dimensions of x as one."""
@@ -74,7 +72,8 @@ class Products(Pointwise):
             dw = self.make(out, g.dtype, what="gradient of the weight") if needs[1] else None
             return [g.alias() if needs[2] else None, dx, dw]
 
-        y = self.record("addmm", y, [b, x, w], back, saved)
+        turned = self.record("t", w.alias(), [w], lambda g: g.alias())
+        y = self.record("addmm", y, [b, x, turned], back, saved)
         if b is not None and y.origin is not None:
             y.origin[0].shapes = (b.shape, x.shape, w.shape)
         return y
@@ -163,21 +162,22 @@ class Products(Pointwise):
     # -- convolutions
 
     def convolution(self, x: Tensor, w: Tensor, b: Tensor | None, shape) -> Tensor:
-        """Input and weight are saved, both, if anything needs a gradient."""
+        """Input and weight are saved, both, if anything needs a gradient. An input in channels-last order gives an output
+        and gradients in that order, the weight's too, which is then copied into the order of the parameter."""
         x, w, b = self.low(x, w, b)
-        last = channels_last(x)
-        source = self.contiguous(x) if x.strides is not None and not last else x
-        y = self.make(shape, x.dtype, _inner_channels(shape) if last else None, what="output")
+        order = last_order(x)
+        source = self.inside(x.shape, x.dtype, "copy") if x.strides is not None and order is None else x
+        strides = (lambda of: None) if order is None else (lambda of: strides_in(of, order))
+        y = self.make(shape, x.dtype, strides(shape), what="output")
         needs = x.needs_grad, w.needs_grad, b is not None and b.needs_grad
         before, out, bias = x.shape, w.shape, b.shape if b is not None else ()
 
         def back(g):
-            fits = channels_last(g) if last else g.strides is None
-            copy = None if fits else self.make(g.shape, g.dtype, what="copy")
-            dx = None
-            if needs[0]:
-                dx = self.make(before, g.dtype, _inner_channels(before) if last else None, what="gradient of the input")
-            dw = self.make(out, g.dtype, what="gradient of the weight") if needs[1] else None
+            fits = g.strides is None if order is None else last_order(g) is not None
+            copy = None if fits else self.inside(g.shape, g.dtype, "copy")
+            dx = self.make(before, g.dtype, strides(before), what="gradient of the input") if needs[0] else None
+            layout = None if self.rules.cuda else strides(out)
+            dw = self.make(out, g.dtype, layout, what="gradient of the weight") if needs[1] else None
             db = self.make(bias, g.dtype, what="gradient of the bias") if needs[2] else None
             del copy
             return [dx, dw, db]
@@ -198,10 +198,12 @@ class Products(Pointwise):
         return y if b is None else self.add_(y, b)
 
 
-def _inner_channels(shape: tuple) -> tuple | None:
-    return strides_in(shape, (0, *range(2, len(shape)), 1))
-
-
-def channels_last(x: Tensor) -> bool:
-    """Whether the channels of an image lie next to each other in memory (torch.channels_last)."""
-    return x.strides is not None and len(x.shape) >= 4 and order_of(x) == (0, *range(2, len(x.shape)), 1)
+def last_order(x: Tensor) -> tuple | None:
+    """The order of the dimensions of a 4-D or 5-D tensor whose channels lie innermost; None where they do not."""
+    rank = len(x.shape)
+    if x.strides is None or rank not in (4, 5):
+        return None
+    order = (0, *range(2, rank), 1)
+    wanted = strides_in(x.shape, order)
+    fits = wanted is not None and all(same(a, b) for a, b in zip(wanted, x.strides, strict=True))
+    return order if fits else None
