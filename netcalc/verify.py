@@ -119,6 +119,8 @@ class _Run:
                 targets = names["example_targets"](output) if "example_targets" in names else ()
                 with saving():
                     loss = names["loss_of"](output, *targets)
+                if self.kept:
+                    self.kept.count()
                 if loss is not None and loss.requires_grad:  # not where nothing is trained
                     loss.backward()
                 self.backward_macs = None if self.macs is None else self._total() - self.macs

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import weakref
+
 from .errors import NetcalcError
 from .export import live
 from .memory import simulate
 from .memory.simulate import Run
 from .report.verification import Check
+
+
+class _Held:
+    """What stands in the graph for a saved tensor: it lives as long as the graph needs the tensor."""
+
+    def __init__(self, tensor):
+        self.tensor = tensor
 
 
 class Kept:
@@ -19,23 +28,30 @@ class Kept:
     def __init__(self, model, inside: list):
         self.inside = inside
         self.own = {t.untyped_storage().data_ptr() for t in [*model.parameters(), *model.buffers()]}
-        self.storages: dict[int, tuple] = {}
+        self.seen: list[tuple] = []  # (module, the _Held as long as it lives)
+        self.found: dict[str, int] = {}
 
     def pack(self, tensor):
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in self.own and storage.nbytes():
-            path = self.inside[-1][0] if self.inside else ""
-            self.storages.setdefault(storage._cdata, (path, storage.nbytes(), storage))
-        return tensor
+        held = _Held(tensor)
+        self.seen.append((self.inside[-1][0] if self.inside else "", weakref.ref(held)))
+        return held
 
     def hooks(self):
-        return live.torch_module().autograd.graph.saved_tensors_hooks(self.pack, lambda tensor: tensor)
+        return live.torch_module().autograd.graph.saved_tensors_hooks(self.pack, lambda held: held.tensor)
+
+    def count(self):
+        """Note what the graph holds now: the bytes of each module."""
+        storages: dict[int, tuple] = {}
+        for path, held in self.seen:
+            if held() is not None:
+                storage = held().tensor.untyped_storage()
+                if storage.data_ptr() not in self.own and storage.nbytes():
+                    storages.setdefault(storage._cdata, (path, storage.nbytes()))
+        for path, size in storages.values():
+            self.found[path] = self.found.get(path, 0) + size
 
     def by_module(self) -> dict[str, int]:
-        found: dict[str, int] = {}
-        for path, size, _ in self.storages.values():
-            found[path] = found.get(path, 0) + size
-        return found
+        return self.found
 
 
 def predicted(net, made, sizes: dict) -> dict[str, int] | None:

@@ -142,7 +142,6 @@ CODES = {
     "E402": Rule("Sizes that must agree do: in a Concat all dimensions but the joined one, in attention the batch and the lengths.",
                  "- small: {MaxPool2d: 2}\n- Concat: {dim: 1}\n  from: [small, input]          # [N, 3, 16, 16] and [N, 3, 32, 32]",
                  "- small: {MaxPool2d: 2}\n- up: {Upsample: {scale_factor: 2}}\n- Concat: {dim: 1}\n  from: [up, input]"),
-    "E403": Rule("A layer gets an input that its kind allows."),
     "E404": Rule("A window fits into its padded input, and at least one position comes out.",
                  "- MaxPool2d: 50          # of 32 x 32", "- MaxPool2d: 2"),
     "E405": Rule("Parameters have fixed sizes: what they follow from may not be a free size of the input.",

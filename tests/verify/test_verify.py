@@ -226,7 +226,16 @@ def test_json(run):  # noqa: F811
     assert set(found["layers"][0]) == {"name", "type", "module", "output", "params", "buffers", "macs", "ok"}
     assert found["layers"][0]["params"] == {"predicted": 448, "measured": 448}
     assert found["total"]["parameters"] == {"predicted": 4250, "measured": 4250, "ok": True}
-    assert set(found["total"]) == {"state_dict", "parameters", "trainable", "buffers", "output", "macs", "gradients"}
+    assert set(found["total"]) == {
+        "state_dict",
+        "parameters",
+        "trainable",
+        "buffers",
+        "output",
+        "macs",
+        "gradients",
+        "saved",
+    }
 
 
 def test_csv(run):  # noqa: F811
