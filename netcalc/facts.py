@@ -174,7 +174,10 @@ def reached(graph: Graph):
 
 
 def _trains(node: Node) -> bool:
-    return not node.frozen and bool(node.params)
+    """Whether a layer has weights that train: a tied one is its owner's, frozen or not with it."""
+    if not node.tied:
+        return not node.frozen and bool(node.params)
+    return any(not node.tied.get(name, (node, name))[0].frozen for name in node.params)
 
 
 def _trained_parameter(value: Value) -> bool:

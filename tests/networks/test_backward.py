@@ -339,3 +339,14 @@ def test_grouped_convolution_costs_twice_its_forward_pass():
 def test_what_does_not_train_costs_nothing_backward():
     frozen = chain(["a: {Linear: 8}\n    freeze: true", "b: {Linear: 4}\n    freeze: true"], "[N, 8]")
     assert netcalc.load(frozen).flops().totals["backward_flops"] == 0
+
+
+def test_a_frozen_layer_with_the_weight_of_one_that_trains():
+    """Its weight's gradient is worked out all the same, for the owner: on paper 2 weights' gradients of 6*4*4 MACs each,
+    and one of the tensor between the layers."""
+    net = netcalc.load(
+        "netcalc: 1\ninput: [N, 6, 4]\nlayers:\n  - a: {Linear: 4}\n  - b: {Linear: 4}\n    tie: {weight: a.weight}\n"
+        "    freeze: true\n"
+    )
+    backward = net.flops().to_dict()["layers"]
+    assert [row["backward_flops"] for row in backward] == [2 * 96 + 24, 2 * 2 * 96 + 24]
