@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ..errors import NetcalcError
-from .options import network, report_unmet, show, table_options, write, write_bytes
+from .options import all_of, network, report_unmet, show, table_options, write, write_bytes
 
 OPTIMIZERS = (
     "none", "sgd", "sgd-momentum", "nesterov", "adam", "adamw", "amsgrad", "rmsprop", "adagrad", "adadelta", "adamax",
@@ -43,18 +43,9 @@ _ANSWERS = [
 ]  # fmt: skip
 
 
-def _all(options):
-    def decorate(function):
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
-
-
 @click.command(short_help="The memory of a training step, and its peak.")
-@_all(_MEMORY)
-@_all(_ANSWERS)
+@all_of(_MEMORY)
+@all_of(_ANSWERS)
 @table_options
 def memory(spec, given, variant, free, batch, depth, expand, format, target, fit, fit_for, levers, timeline, **options):
     """The memory of one training step: where the bytes go, the peak of each phase, which layer makes it, what every
@@ -143,8 +134,6 @@ def _conflicts(batch, free, fit, fit_for, levers, timeline, chosen: dict) -> Non
 
 def _memory(net, batch: int | None, options: dict):
     """The result; a device is looked up first, so that a misspelt one is told at once."""
-    if not hasattr(net, "memory"):
-        raise NetcalcError("error: this version of netcalc has no simulation of memory yet")
     return net.memory(**({} if batch is None else {"batch": batch}), **options)
 
 

@@ -87,7 +87,9 @@ batch = click.option("--batch", type=click.IntRange(1), metavar="B", help="The s
 strict = click.option("--strict", is_flag=True, help="Treat warnings as errors.")
 
 
-def _all(options):
+def all_of(options):
+    """A decorator that adds all of these options to a command."""
+
     def decorate(function):
         for option in reversed(options):
             function = option(function)
@@ -96,10 +98,10 @@ def _all(options):
     return decorate
 
 
-spec_options = _all(_SPEC)
-given_options = _all(_SPEC[1:])
-output_options = _all(_OUTPUT)
-table_options = _all([*_SPEC, batch, *_TABLE, *_OUTPUT])
+spec_options = all_of(_SPEC)
+given_options = all_of(_SPEC[1:])
+output_options = all_of(_OUTPUT)
+table_options = all_of([*_SPEC, batch, *_TABLE, *_OUTPUT])
 
 
 def network(spec: str | None, given: dict, variant: str | None, free: tuple = (), batch: int | None = None):

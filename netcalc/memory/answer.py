@@ -45,7 +45,7 @@ def memory(
     named = _named_optimizer(optimizer, options, rules)
     return Memory(
         Simulated(
-            graph, table, layers(table, trained or forward, sizes), None if trained is None else trained.trace,
+            graph, table, layers(table, trained or forward), None if trained is None else trained.trace,
             forward.trace, course(graph, table, sizes, dtype), count, dtype, named, _loss(graph), profile,
             amp, " ".join(checkpoint) if checkpoint else None, accumulate, _flops(table, marked, inference) * accumulate,
             unknown.figures(table, profile, amp or dtype, inference),
@@ -137,7 +137,7 @@ def frozen(graph: Graph, what: str | None) -> frozenset[int]:
 # -- what is known of the layers
 
 
-def layers(table: list[facts.Row], result: Result, sizes: dict) -> list[LayerMemory]:
+def layers(table: list[facts.Row], result: Result) -> list[LayerMemory]:
     """The output and the saved tensors of each row; each storage counts at the layer that saved it first."""
     by: dict[str, list[SavedTensor]] = {}
     made_by = {id(storage): node.path for node, storages in result.rows for storage in storages}
@@ -155,7 +155,7 @@ def layers(table: list[facts.Row], result: Result, sizes: dict) -> list[LayerMem
     for row in table:
         first = row.path not in seen
         seen.add(row.path)
-        size = sum_of(
+        size = facts.total(
             prod(shape) * DTYPE_BYTES[value.dtype]
             for shape, value in zip(
                 [row.output] if row.node.parts is None else row.shapes[-1], row.node.outputs, strict=False
@@ -163,10 +163,6 @@ def layers(table: list[facts.Row], result: Result, sizes: dict) -> list[LayerMem
         )
         found.append(LayerMemory(size, tuple(by.get(row.path, ())) if first else ()))
     return found
-
-
-def sum_of(numbers):
-    return facts.total(numbers)
 
 
 def course(graph: Graph, table: list[facts.Row], sizes: dict, dtype: str) -> Course:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..errors import NetcalcError
-from ..export.flow import everything, is_again
 from ..export.module import Emitter
 from ..export.plan import Plan
 from ..graph import Graph, Node, Scope
@@ -228,6 +227,3 @@ def refuse_unmodelled(graph: Graph):
         types = ", ".join(dict.fromkeys(n.type for n in missing))
         raise NetcalcError(f"error: what {types} keeps in memory is not modelled (layer {node.path})\n"
                            "  help: shapes, params and flops know it; memory does not yet")  # fmt: skip
-
-
-__all__ = ["Program", "everything", "is_again", "refuse_unmodelled"]
