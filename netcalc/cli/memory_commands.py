@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ..errors import NetcalcError
+from ..memory.conflicts import refuse, refuse_conflicts
 from .options import all_of, network, report_unmet, show, table_options, write, write_bytes
 
 OPTIMIZERS = (
@@ -22,9 +23,9 @@ _MEMORY = [
     _option("--dtype", type=click.Choice(("float32", *HALVES)), help="The dtype of parameters and activations.  [default: float32]"),
     _option("--amp", type=click.Choice(HALVES), help="Train with autocast to this dtype; parameters stay float32."),
     _option("--optimizer", type=click.Choice(OPTIMIZERS), help="The optimizer; none for a backward pass without a step."),
-    _option("--fused", "implementation", flag_value="fused", help="The optimizer's fused kernel."),
-    _option("--foreach", "implementation", flag_value="foreach", help="The optimizer over all tensors at once (CUDA's default)."),
-    _option("--no-foreach", "implementation", flag_value="for-loop", help="The optimizer tensor by tensor (the CPU's default)."),
+    _option("--fused", is_flag=True, help="The optimizer's fused kernel."),
+    _option("--foreach", is_flag=True, help="The optimizer over all tensors at once (CUDA's default)."),
+    _option("--no-foreach", is_flag=True, help="The optimizer tensor by tensor (the CPU's default)."),
     _option("--momentum", type=click.FloatRange(0), metavar="M", help="Momentum of sgd and rmsprop."),
     _option("--weight-decay", type=click.FloatRange(0), metavar="W", help="Weight decay of the optimizer."),
     _option("--centered", is_flag=True, help="Centered rmsprop."),
@@ -65,7 +66,7 @@ def memory(spec, given, variant, free, batch, depth, expand, format, target, fit
         from ..report.timeline_plot import kind_of
 
         kind_of(timeline)
-    _conflicts(batch, free, fit, fit_for, levers, timeline, chosen)
+    _conflicts(batch, free, fit, fit_for, levers, timeline, bool(depth or expand), chosen)
     net = network(spec, given, variant, free)
     if fit is not None and not levers:
         write(_fitting(net, fit, fit_for, batch, chosen).format(format, _width(target)), target)
@@ -84,7 +85,14 @@ def memory(spec, given, variant, free, batch, depth, expand, format, target, fit
 
 def _chosen(options: dict) -> dict:
     """The options that were given, as `net.memory` takes them."""
-    found = {name: value for name, value in options.items() if value not in (None, False, ())}
+    ways = {"fused": "fused", "foreach": "foreach", "no_foreach": "for-loop"}
+    asked = [(flag, word) for flag, word in ways.items() if options.pop(flag, False)]
+    if len(asked) > 1:
+        first, second = (f"--{flag.replace('_', '-')}" for flag, _ in asked[:2])
+        refuse(f"{first} and {second} exclude each other", "ask for one of them")
+    found = {name: value for name, value in options.items() if value is not None and value is not False and value != ()}
+    if asked:
+        found["implementation"] = asked[0][1]
     if "checkpoint" in found:
         found["checkpoint"] = tuple(
             name.strip() for text in found["checkpoint"] for name in text.split(",") if name.strip()
@@ -92,30 +100,13 @@ def _chosen(options: dict) -> dict:
     return found
 
 
-def _conflicts(batch, free, fit, fit_for, levers, timeline, chosen: dict) -> None:
-    def refuse(text: str, help: str):
-        raise NetcalcError(f"error: {text}\n  help: {help}")
-
-    training = {
-        "optimizer",
-        "implementation",
-        "momentum",
-        "weight_decay",
-        "centered",
-        "maximize",
-        "checkpoint",
-        "accumulate",
-    }
-    flags = {
-        "implementation": {"for-loop": "no-foreach"}.get(chosen.get("implementation"), chosen.get("implementation"))
-    }
-    both = sorted(flags.get(name, name.replace("_", "-")) for name in training & set(chosen))
-    if "inference" in chosen and both:
-        refuse(f"--inference has no training step, so --{both[0]} means nothing", "leave one of them out")
-    if "amp" in chosen and chosen.get("dtype", "float32") != "float32":
-        refuse("--amp and --dtype exclude each other", "autocast keeps the parameters in float32: leave --dtype out")
+def _conflicts(batch, free, fit, fit_for, levers, timeline, folding: bool, chosen: dict) -> None:
+    """Refuse what would be passed over. folding: whether --depth or --expand was given."""
+    refuse_conflicts(chosen)
     if fit_for and not fit:
         refuse("--fit-for needs --fit SIZE", "for example --fit 24GiB --fit-for T")
+    if fit_for and levers:
+        refuse("--levers looks at one step, and --fit-for at many", "ask for them one after the other")
     if fit and not fit_for and not levers and batch is not None:
         refuse(
             "--fit looks for the batch, and --batch gives it",
@@ -125,11 +116,14 @@ def _conflicts(batch, free, fit, fit_for, levers, timeline, chosen: dict) -> Non
         refuse("--timeline draws one step, --fit and --levers try many", "ask for them one after the other")
     if levers and "inference" in chosen:
         refuse("--levers is about training", "leave --inference out")
+    if folding and (fit or levers):
+        refuse(f"--depth and --expand are for the table of layers, which {'--levers' if levers else '--fit'} does not print",
+               "leave them out")  # fmt: skip
     if free and (fit or levers or timeline):
         refuse("--free leaves sizes open, and this needs numbers", "use --set")
-    amount, batches = chosen.get("accumulate", 1), batch or 1
-    if batches % amount and not (fit and batch is None):
-        refuse(f"--batch {batches} cannot be cut into {amount} equal micro-batches", "choose a divisor of the batch")
+    amount = chosen.get("accumulate", 1)
+    if (batch or 1) % amount and batch is not None:
+        refuse(f"--batch {batch} cannot be cut into {amount} equal micro-batches", "choose a divisor of the batch")
 
 
 def _memory(net, batch: int | None, options: dict):

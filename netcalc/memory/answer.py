@@ -11,6 +11,7 @@ from ..graph import Graph, Node, Scope
 from ..language.names import DTYPE_BYTES
 from ..report.memory import Course, LayerMemory, Memory, SavedTensor, Simulated
 from . import profiles, simulate, unknown
+from .conflicts import refuse, refuse_conflicts
 from .optimizers import settled
 from .simulate import Result, Run
 from .tape import Rules
@@ -27,6 +28,11 @@ def memory(
     batch: the value of the batch dimension, of all micro-batches together; 1 where it has none. The other options are
     those of `netcalc memory`; symbolic: a batch without a value stays a symbol. Raises NetcalcError for what cannot be simulated.
     """
+    refuse_conflicts({
+        "dtype": dtype, "amp": amp, "optimizer": optimizer, "implementation": implementation, "momentum": momentum,
+        "weight_decay": weight_decay, "centered": centered, "maximize": maximize, "inference": inference,
+        "checkpoint": checkpoint, "accumulate": accumulate, "drop_output": drop_output, "freeze": freeze, "inplace": inplace,
+    })  # fmt: skip
     graph, profile = net.graph, profiles.load(device)
     sizes, count = _sizes(net, batch, accumulate, symbolic)
     marked = chosen_layers(graph, (checkpoint,) if isinstance(checkpoint, str) else checkpoint)
@@ -65,12 +71,20 @@ def _sizes(net, batch: int | None, accumulate: int, symbolic: bool):
                     if name is None
                     else f"error: {name} is {given} already, so --batch {batch} cannot set it"
                 )
+        if accumulate > 1:
+            refuse("--accumulate cuts the batch into micro-batches, and the size of this one is fixed",
+                   "leave the dimension free and give its value with --batch" if name else "make its first dimension a name")  # fmt: skip
         return {}, batch if batch is not None else (net.given.get(name, 1) if name else 1)
+    if batch is None and accumulate > 1:
+        refuse(
+            "--accumulate cuts the batch into micro-batches, and no batch is given",
+            f"for example --batch {4 * accumulate}",
+        )
     if batch is None and (symbolic or name in net.free_names):
         return {}, symbol(name)
     whole = 1 if batch is None else batch
     if whole % accumulate:
-        raise NetcalcError(f"error: --batch {whole} cannot be cut into {accumulate} equal micro-batches")
+        refuse(f"--batch {whole} cannot be cut into {accumulate} equal micro-batches", "choose a divisor of the batch")
     return {name: whole // accumulate}, whole
 
 

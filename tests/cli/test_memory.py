@@ -56,6 +56,11 @@ def test_the_optimizers_implementation(run, asked, option, word):
     assert asked[0]["implementation"] == word
 
 
+def test_a_momentum_of_zero_is_said(run, asked):
+    run("memory", "two.yaml", "--optimizer", "nesterov", "--momentum", "0")
+    assert asked[0]["momentum"] == 0
+
+
 def test_the_table_and_other_formats(run, asked):
     answer = run("memory", "two.yaml", "--batch", "5")
     assert answer.code == 0 and answer.out.startswith("Two: input [N, 4] (batch 5)\n") and not answer.err
@@ -69,7 +74,15 @@ def test_the_table_and_other_formats(run, asked):
 @pytest.mark.parametrize("options, says", [
     (["--inference", "--optimizer", "sgd"], "--inference has no training step, so --optimizer means nothing"),
     (["--inference", "--no-foreach"], "so --no-foreach means nothing"),
+    (["--inference", "--drop-output"], "so --drop-output means nothing"),
     (["--inference", "--levers"], "--levers is about training"),
+    (["--momentum", "0.9"], "there is no optimizer, so --momentum means nothing"),
+    (["--momentum", "0"], "there is no optimizer, so --momentum means nothing"),
+    (["--optimizer", "none", "--fused"], "there is no optimizer, so --fused means nothing"),
+    (["--optimizer", "adam", "--fused", "--no-foreach"], "--fused and --no-foreach exclude each other"),
+    (["--levers", "--fit", "1GiB", "--fit-for", "N"], "--levers looks at one step, and --fit-for at many"),
+    (["--levers", "--depth", "1"], "which --levers does not print"),
+    (["--fit", "1GiB", "--expand"], "which --fit does not print"),
     (["--amp", "bfloat16", "--dtype", "bfloat16"], "--amp and --dtype exclude each other"),
     (["--fit-for", "N"], "--fit-for needs --fit SIZE"),
     (["--fit", "1GiB", "--batch", "3"], "--fit looks for the batch, and --batch gives it"),
