@@ -1,7 +1,7 @@
 """One step of each optimizer as a loop over the parameters (`_single_tensor_*`), PyTorch's choice on the CPU.
 
 A local lives until it is bound anew in the next round, after its successor was made: so a round holds what is left of the
-round before it.
+round before it. Where PyTorch binds the gradient itself first, that is written in a line of its own.
 """
 
 from __future__ import annotations
@@ -12,12 +12,20 @@ from .bench import Bench
 RECTIFIED = 6  # the first step of radam that is, for the default beta2 of 0.999: rho exceeds 5
 
 
+def _signed(bench: Bench, grad: Tensor) -> Tensor:
+    return bench.new(grad) if bench.choice.maximize else grad
+
+
+def _decayed(bench: Bench, grad: Tensor) -> Tensor:
+    """With the weight decay that is added to the gradient."""
+    return bench.new(grad) if bench.choice.coupled else grad
+
+
 def sgd(bench: Bench, leaves: list[Tensor]):
     choice = bench.choice
     for leaf in leaves:
-        grad = bench.new(leaf.grad) if choice.maximize else leaf.grad
-        if choice.coupled:
-            grad = bench.new(grad)
+        grad = _signed(bench, leaf.grad)
+        grad = _decayed(bench, grad)
         if choice.momentum:
             state = bench.state.setdefault(id(leaf), {})
             if "momentum_buffer" not in state:
@@ -28,18 +36,16 @@ def sgd(bench: Bench, leaves: list[Tensor]):
 def adam(bench: Bench, leaves: list[Tensor]):
     """adam, adamw, amsgrad, and nadam: sqrt and the division by the bias correction, in one order or the other."""
     for leaf in leaves:
-        grad = bench.new(leaf.grad) if bench.choice.maximize else leaf.grad
-        if bench.choice.coupled:
-            grad = bench.new(grad)
+        grad = _signed(bench, leaf.grad)
+        grad = _decayed(bench, grad)
         denom = bench.new(bench.new(leaf))
     del grad, denom
 
 
 def radam(bench: Bench, leaves: list[Tensor]):
     for leaf in leaves:
-        grad = bench.new(leaf.grad) if bench.choice.maximize else leaf.grad
-        if bench.choice.coupled:
-            grad = bench.new(grad)
+        grad = _signed(bench, leaf.grad)
+        grad = _decayed(bench, grad)
         corrected = bench.new(leaf)
         if bench.steps[id(leaf)] >= RECTIFIED:
             bench.new(bench.times(bench.new(corrected), _adaptive(bench, leaf)))
@@ -60,10 +66,8 @@ def rmsprop(bench: Bench, leaves: list[Tensor]):
     """Also adagrad: a gradient, then sqrt or, centered, the square root in place of a difference."""
     for leaf in leaves:
         grad = leaf.grad
-        if bench.choice.maximize:
-            grad = bench.new(grad)
-        if bench.choice.coupled:
-            grad = bench.new(grad)
+        grad = _signed(bench, grad)
+        grad = _decayed(bench, grad)
         average = bench.new(leaf)
     del grad, average
 
@@ -71,10 +75,8 @@ def rmsprop(bench: Bench, leaves: list[Tensor]):
 def adadelta(bench: Bench, leaves: list[Tensor]):
     for leaf in leaves:
         grad = leaf.grad
-        if bench.choice.maximize:
-            grad = bench.new(grad)
-        if bench.choice.coupled:
-            grad = bench.new(grad)
+        grad = _signed(bench, grad)
+        grad = _decayed(bench, grad)
         deviation = bench.new(leaf)
         delta = bench.new(leaf)
     del grad, deviation, delta
@@ -83,10 +85,8 @@ def adadelta(bench: Bench, leaves: list[Tensor]):
 def adamax(bench: Bench, leaves: list[Tensor]):
     for leaf in leaves:
         grad = leaf.grad
-        if bench.choice.maximize:
-            grad = bench.new(grad)
-        if bench.choice.coupled:
-            grad = bench.new(grad)
+        grad = _signed(bench, grad)
+        grad = _decayed(bench, grad)
         bench.new(grad)  # abs
     del grad
 
