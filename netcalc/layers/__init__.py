@@ -7,8 +7,9 @@ from .kinds import ArgumentError, Kind, Word
 
 #: the modules that hold layers
 FAMILIES = (
-    "linear", "conv", "pool", "norm", "activation", "dropout", "resize", "shape", "pieces", "arithmetic", "reduce",
-    "source", "masking", "indexing", "einsum", "embedding", "position", "recurrent", "attention", "routing", "loss",
+    "linear", "conv", "pool", "norm", "activation", "softmax", "functions", "dropout", "resize", "shape", "pieces",
+    "arithmetic", "reduce", "source", "masking", "indexing", "einsum", "embedding", "position", "recurrent", "attention",
+    "routing", "loss",
 )  # fmt: skip
 
 for _family in FAMILIES:
