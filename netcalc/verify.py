@@ -126,13 +126,14 @@ class _Run:
                 self.backward_macs = None if self.macs is None else self._total() - self.macs
 
     def _failed(self, problem: Exception, device: str):
+        torch = live.torch_module()
         reason = str(problem).strip().split("\n")[0] or type(problem).__name__
         if isinstance(problem, MemoryError) or "out of memory" in reason or "allocate memory" in reason:
             raise NetcalcError(
                 f"error: not enough memory on {device}: {reason}\n  help: --device meta, or a smaller --batch"
             ) from None
         if not hasattr(self, "model"):
-            raise NetcalcError(f"error: torch cannot build the exported module: {reason}") from None
+            raise NetcalcError(f"error: torch {torch.__version__} cannot build the exported module: {reason}") from None
         self.failure = f"torch stopped in {self.inside[-1][0] if self.inside else 'forward'}: {reason}"
 
     def _total(self):

@@ -52,7 +52,7 @@ class BatchNorm(ChannelNorm):
     momentum = arg(optional(real), 0.1)
     affine = arg(flag, True)
     track_running_stats = arg(flag, True)
-    bias = arg(flag, True)
+    bias = arg(flag, True, doc="torch before 2.12 takes no false")
 
     def eager(self, op, weights, x):
         return op.batch_norm(x, weights["weight"], weights["bias"], weights["running_mean"], weights["running_var"])
@@ -87,7 +87,7 @@ class InstanceNorm(ChannelNorm):
     momentum = arg(real, 0.1)
     affine = arg(flag, False)
     track_running_stats = arg(flag, False)
-    bias = arg(flag, True)
+    bias = arg(flag, True, doc="torch before 2.12 takes no false")
 
     def eager(self, op, weights, x):
         return op.instance_norm(x, weights["weight"], weights["bias"], weights["running_mean"], weights["running_var"])
@@ -123,7 +123,7 @@ class GroupNorm(Layer):
     num_channels = arg(dim, infer=1)
     eps = arg(real, 1e-5)
     affine = arg(flag, True)
-    bias = arg(flag, True)
+    bias = arg(flag, True, doc="torch before 2.12 takes no false")
 
     def needs(self, x):
         yield need(divides(self.num_groups, x[1]), "E412",

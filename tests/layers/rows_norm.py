@@ -2,6 +2,7 @@
 
 from torch import nn
 
+from tests.installed import NORMS_WITHOUT_BIAS
 from tests.layers.table import Row
 
 
@@ -22,21 +23,18 @@ ROWS = [
     Row("BatchNorm2d", {"num_features": 6, "eps": 1e-3, "momentum": 0.01}, [(2, 6, 17, 23)], lambda: nn.BatchNorm2d(6, 1e-3, 0.01)),
     Row("BatchNorm2d", {"track_running_stats": False}, [(2, 6, 17, 23)], lambda: nn.BatchNorm2d(6, track_running_stats=False)),
     Row("BatchNorm2d", {"affine": False, "track_running_stats": False}, [(2, 6, 17, 23)], lambda: nn.BatchNorm2d(6, affine=False, track_running_stats=False)),
-    Row("BatchNorm2d", {"bias": False}, [(2, 6, 17, 23)], lambda: nn.BatchNorm2d(6, bias=False)),
     Row("BatchNorm3d", {}, [(2, 6, 9, 11, 13)], lambda: nn.BatchNorm3d(6)),
     Row("BatchNorm3d", {"affine": False, "momentum": 0.2}, [(2, 6, 9, 11, 13)], lambda: nn.BatchNorm3d(6, momentum=0.2, affine=False)),
     Row("InstanceNorm1d", {}, [(2, 6, 17)], lambda: nn.InstanceNorm1d(6)),
     Row("InstanceNorm1d", {"affine": True}, [(2, 6, 17)], lambda: nn.InstanceNorm1d(6, affine=True)),
     Row("InstanceNorm2d", {}, [(2, 6, 17, 23)], lambda: nn.InstanceNorm2d(6)),
     Row("InstanceNorm2d", {"affine": True, "track_running_stats": True}, [(2, 6, 17, 23)], lambda: nn.InstanceNorm2d(6, affine=True, track_running_stats=True)),
-    Row("InstanceNorm2d", {"affine": True, "bias": False, "eps": 1e-6}, [(2, 6, 17, 23)], lambda: nn.InstanceNorm2d(6, 1e-6, affine=True, bias=False)),
     Row("InstanceNorm2d", {"track_running_stats": True}, [(2, 6, 17, 23)], lambda: nn.InstanceNorm2d(6, track_running_stats=True)),
     Row("InstanceNorm3d", {"momentum": 0.3}, [(2, 6, 9, 11, 13)], lambda: nn.InstanceNorm3d(6, momentum=0.3)),
     Row("InstanceNorm3d", {"affine": True}, [(2, 6, 9, 11, 13)], lambda: nn.InstanceNorm3d(6, affine=True)),
     Row("GroupNorm", {"num_groups": 3}, [(2, 6, 17, 23)], lambda: nn.GroupNorm(3, 6)),
     Row("GroupNorm", {"num_groups": 1, "num_channels": 6, "eps": 1e-6}, [(2, 6, 17)], lambda: nn.GroupNorm(1, 6, 1e-6)),
     Row("GroupNorm", {"num_groups": 32, "affine": False}, [(2, 64, 17, 23)], lambda: nn.GroupNorm(32, 64, affine=False)),
-    Row("GroupNorm", {"num_groups": 2, "bias": False}, [(3, 6, 9, 11, 13)], lambda: nn.GroupNorm(2, 6, bias=False)),
     Row("GroupNorm", {"num_groups": 4}, [(2, 8)], lambda: nn.GroupNorm(4, 8)),
     Row("LayerNorm", {}, [(2, 197, 768)], lambda: nn.LayerNorm(768)),
     Row("LayerNorm", {}, [(5,)], lambda: nn.LayerNorm(5)),
@@ -58,3 +56,10 @@ ROWS = [
     Row("LocalResponseNorm", {"size": 2, "alpha": 0.0002, "beta": 0.5, "k": 2}, [(3, 64, 17)], lambda: nn.LocalResponseNorm(2, 2e-4, 0.5, 2)),
     Row("LocalResponseNorm", {"size": 3}, [(2, 6, 7, 9, 11)], lambda: nn.LocalResponseNorm(3)),
 ]  # fmt: skip
+
+if NORMS_WITHOUT_BIAS:
+    ROWS += [
+        Row("BatchNorm2d", {"bias": False}, [(2, 6, 17, 23)], lambda: nn.BatchNorm2d(6, bias=False)),
+        Row("InstanceNorm2d", {"affine": True, "bias": False, "eps": 1e-6}, [(2, 6, 17, 23)], lambda: nn.InstanceNorm2d(6, 1e-6, affine=True, bias=False)),
+        Row("GroupNorm", {"num_groups": 2, "bias": False}, [(3, 6, 9, 11, 13)], lambda: nn.GroupNorm(2, 6, bias=False)),
+    ]  # fmt: skip

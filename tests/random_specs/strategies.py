@@ -11,6 +11,7 @@ from math import gcd
 from typing import NamedTuple
 
 from netcalc.layers.kinds import Word
+from tests.installed import NORMS_WITHOUT_BIAS
 
 from .draw import Draw, known
 
@@ -173,10 +174,13 @@ strategy("Bilinear", rank=(1, 4), when=features, others=_rows)(linear)
 strategy("Identity", dtypes=ANY, keeps=True)(nothing)
 
 
+def _bias(d: Draw) -> dict:
+    return {"bias": d.flag} if NORMS_WITHOUT_BIAS else {}
+
+
 def _norm(d: Draw, x):
-    return d.some(
-        eps=1e-3, affine=d.flag, momentum=lambda: d.choice((0.2, "none")), track_running_stats=d.flag, bias=d.flag
-    )
+    drawn = {"affine": d.flag, "momentum": lambda: d.choice((0.2, "none")), "track_running_stats": d.flag}
+    return d.some(eps=1e-3, **drawn, **_bias(d))
 
 
 def _several(x) -> bool:
@@ -190,7 +194,7 @@ for _n in (1, 2, 3):
 
 @strategy("GroupNorm", rank=(2, 5), when=_several, keeps=True)
 def group_norm(d: Draw, x):
-    return {"num_groups": d.size(d.divisor(x[1])), **d.some(eps=1e-3, affine=d.flag, bias=d.flag)}
+    return {"num_groups": d.size(d.divisor(x[1])), **d.some(eps=1e-3, affine=d.flag, **_bias(d))}
 
 
 @strategy("LayerNorm", rank=(1, 5), when=features, keeps=True)
