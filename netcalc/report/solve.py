@@ -19,6 +19,7 @@ from .table import mebibytes
 _CONDITION = re.compile(r"\s*([a-z_-]+)\s*(<=|>=|==|=|<|>)\s*([\d_,]+(?:\.\d+)?)(?:e(\d+))?\s*([A-Za-z]*)\s*\Z")
 _UNITS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9, "T": 10**12,
           "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}  # fmt: skip
+_FINER = "Only whole numbers were tried; --step 0.05 tries numbers between them."
 LIMIT = 1 << 62  # no size is larger
 MAX_WALK = 100_000  # values that are looked at to find one that meets the conditions
 #: values that are looked at to be sure without knowing that a figure grows: by its formula, and by counting networks
@@ -72,14 +73,24 @@ class Solution(NamedTuple):
 def solve(net, condition: str, unknown: str, step=None) -> Solution:
     """The value of an argument or a free size for which `condition`, such as "params <= 25M", holds just so."""
     asked, op, target = _read(condition)
-    step = _step(step)
+    given, step = step, _step(step)
     net, sizes = _one_sample(net, unknown, asked)
     curve = _curve(net, asked, unknown, step)
     shown = f"{asked.name} {op} {target:,}"
     facts = (net.graph.spec.name, net.graph.variant, shown, asked.name, asked.unit, unknown, step, sizes)
     found = Solution(*facts, *_solved(curve, op, target, asked.name, unknown))
     missing = [f"Not modelled, so {asked.name} is a lower bound: {text}." for text in unmodelled(net, asked)]
-    return found._replace(why=" ".join(filter(None, (found.why, *missing))))
+    finer = [_FINER] if given is None and not found.exact and _takes_fractions(net, unknown, found.value) else []
+    return found._replace(why=" ".join(filter(None, (found.why, *finer, *missing))))
+
+
+def _takes_fractions(net, unknown: str, value) -> bool:
+    if unknown not in net.spec.args:
+        return False
+    try:
+        return bool(bound(net, {unknown: (value or 1) - Fraction(1, 20)}).graph)
+    except SpecError:
+        return False
 
 
 def _read(condition: str) -> tuple[Quantity, str, int]:
@@ -235,7 +246,7 @@ def _solved(curve: _Curve, op: str, target: int, name: str, unknown: str) -> tup
     figure = curve.figure(below)
     further = (curve.value(above), curve.figure(above)) if above is not None else None
     if op == "==" and figure != target:
-        why = " ".join(filter(None, (f"No {unknown} gives exactly that.", why)))
+        why = " ".join(filter(None, (f"No {'whole ' * (curve.value(1) == 1)}{unknown} gives exactly that.", why)))
     return curve.value(below), figure, figure == target, further, why
 
 

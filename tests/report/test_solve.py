@@ -38,7 +38,7 @@ def test_a_line_by_hand(condition, value, figure, further):
     assert further is None or found.further == further
     if condition.startswith("params ="):
         assert found.exact == (condition.split()[2] in ("1018", "1.018k"))
-        assert found.exact != ("No w gives exactly that" in str(found))
+        assert found.exact != ("No whole w gives exactly that" in str(found))
 
 
 def test_there_may_be_none():
@@ -139,3 +139,11 @@ def test_bytes_are_said_in_binary_units(monkeypatch):
     text = str(netcalc.load(LINE).solve("weight-bytes <= 1MiB", "w"))
     assert "weight-bytes <= 1,048,576 bytes" in text
     assert "w = 12,482  weight-bytes = 1,048,528 bytes (1,023.95 KiB)" in text  # (21*12482 + 10)*4
+
+
+@pytest.mark.parametrize(("args", "hint"), [("{w: 1}", False), ("{w: 1/2}", True)])
+def test_numbers_between_whole_ones_are_offered_where_the_network_takes_them(args, hint):
+    width = "round(8*w)" if hint else "8*w"
+    net = netcalc.load(f"netcalc: 1\nargs: {args}\ninput: [N, 3]\nlayers: [Linear: {width}]\n")
+    assert ("--step" in str(net.solve("params <= 100", "w"))) == hint
+    assert "--step" not in str(net.solve("params <= 100", "w", 0.5 if hint else 1))
