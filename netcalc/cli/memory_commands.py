@@ -198,6 +198,10 @@ def _is_free(net, name: str | None) -> None:
         known = ", ".join(net.graph.free) or "none"
         raise NetcalcError(f"error: --fit-for: `{name}` is no free dimension of this spec\n"
                            f"  help: {f'did you mean `{near}`? ' if near else ''}free are {known}")  # fmt: skip
+    others = [free for free in net.graph.free if free not in (name, net.graph.batch)]
+    if others:
+        raise NetcalcError(f"error: --fit needs numbers, and {' and '.join(others)} {'has' if len(others) == 1 else 'have'} none\n"
+                           f"  help: {' '.join(f'--set {other}=...' for other in others)}")  # fmt: skip
 
 
 def _named(net) -> str:

@@ -109,4 +109,4 @@ class Fitting:
 
 
 def _left(unit: Unit, left: int) -> str:
-    return unit.text(left) if left >= 0 else "-" + unit.text(-left)
+    return unit.text(left) if left >= 0 else f"-{unit.text(-left)}".replace("-< ", "> -")

@@ -222,3 +222,12 @@ def test_it_is_light(asked):
 
     code = "from netcalc.cli import main\ntry:\n    main(['memory', 'alexnet'])\nexcept SystemExit:\n    pass"
     assert not loaded_by(code) & set(HEAVY)
+
+
+def test_sizes_without_a_value_are_named(run):
+    """What fits is a question of numbers: with T open there is no largest batch."""
+    spec = b"netcalc: 1\ninput: [N, T, 3]\nlayers: [Linear: 4]\n"
+    answer = run("memory", "-", "--fit", "1GiB", stdin=spec)
+    assert (answer.code, answer.out) == (2, "")
+    assert "--fit needs numbers, and T has none\n  help: --set T=..." in answer.err
+    assert run("memory", "-", "--fit", "1MiB", "--set", "T=5", stdin=spec).code == 0
