@@ -106,7 +106,7 @@ def chosen_layers(graph: Graph, names) -> frozenset[str]:
             continue
         matched = [path for path in paths if fnmatchcase(path, name)]
         if not matched:
-            near = closest(name, paths)
+            near = next((path for path in paths if path.endswith(f".{name}")), None) or closest(name, paths)
             raise NetcalcError(f"error: --checkpoint: there is no layer `{name}`\n"
                                f"  help: {f'did you mean `{near}`? ' if near else ''}`netcalc shapes` lists them")  # fmt: skip
         found.update(matched)
