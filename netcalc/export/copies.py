@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..graph import Node
-from . import sequences, steps
+from . import results, sequences, steps
 from .classes import Entry, sequential
 from .code import MAGIC, string
 from .flow import NotParametric, has_module, inputs, key
@@ -43,7 +43,7 @@ def again(forward, line, attribute: str) -> bool:
         for entries in rows:
             copy = line.of(entries)
             variables = forward.arguments(entries)
-            forward.result(copy, forward.functional(kind.item, entries, variables), variables)
+            results.write(forward, copy, forward.functional(kind.item, entries, variables), variables)
     elif line.member.path in forward.emitter.written.lists:
         _calls(forward, line, attribute, rows)
     else:
@@ -64,7 +64,7 @@ def _chained(forward, line, parts: list):
     forward.freeze(line, attribute)
     variables = [forward.read({e.at: _fed(e.member.members[0]) for e in line.entries})]
     if not forward.recomputed(line):
-        forward.result(line, f"{attribute}({variables[0]})", variables)
+        results.write(forward, line, f"{attribute}({variables[0]})", variables)
         return
     if line.condition:
         raise NotParametric("recomputed copies under a condition")
@@ -72,10 +72,10 @@ def _chained(forward, line, parts: list):
     tensors.ran(e.member for e in line.entries)
     variable = tensors.target(line.name, variables[0])
     if variable != variables[0]:
-        forward.copied(variable, variables[0])
+        results.copied(forward, variable, variables[0])
     forward.lines.append((0, f"for block in {attribute}:", ""))
     forward.steps += [steps.call(line.of(entries), [variable], [variable], True) for entries in _rows(line)]
-    forward.lines.append((4, f"{variable} = {forward.checkpoint('block', [variable])}", forward.comment(line.entries)))
+    forward.lines.append((4, f"{variable} = {forward.checkpoint('block', [variable])}", results.comment(line.entries)))
     tensors.put(variable, {e.at: e.member.outputs[0][1] for e in line.entries})
 
 
@@ -121,9 +121,8 @@ def _calls(forward, line, attribute: str, rows: list):
         name = entries[0].member.path.rpartition(".")[2]
         variables = [*map(forward.read, values), *borrowed]
         copy = line.of(entries)
-        forward.result(
-            copy, forward.applied(copy, f"{attribute}[{string(name) if named else name}]", variables), variables
-        )
+        module = f"{attribute}[{string(name) if named else name}]"
+        results.write(forward, copy, forward.applied(copy, module, variables), variables)
 
 
 def _taken(forward, entries: list[Entry]) -> tuple[list[dict], list[str]]:
@@ -142,7 +141,7 @@ def _taken(forward, entries: list[Entry]) -> tuple[list[dict], list[str]]:
 
 def _carried(forward, line, rows: list, wired: list) -> dict[int, int] | None:
     """Which parameter takes which output of the copy before; the others are the same for all. None where it is not so."""
-    given = [[values for _, values in forward.given(line.of(entries))] for entries in rows]
+    given = [[values for _, values in results.given(forward, line.of(entries))] for entries in rows]
     alike = (
         len({(len(values), *borrowed) for values, borrowed in wired}) == 1
         and len({len(listed) for listed in given}) == 1
@@ -181,24 +180,24 @@ def _loop(forward, line, attribute: str, rows: list, wired: tuple, carried: dict
     tensors, (values, borrowed) = forward.tensors, wired
     variables = [forward.read(value) for value in values]
     last = line.of(rows[-1])
-    given = [outputs for _, outputs in forward.given(last)]
+    given = [outputs for _, outputs in results.given(forward, last)]
     tensors.ran(e.member for entries in rows for e in entries)
     for position, number in carried.items():
         others = {variable for k, variable in enumerate(variables) if k != position}
         variable = variables[position]
         if not variable.isidentifier() or variable in others or tensors.busy(variable):
             variables[position] = tensors.target(line.name if number == 0 else None, avoid=others)
-            forward.copied(variables[position], variable)
-    results = {number: variables[position] for position, number in carried.items()}
+            results.copied(forward, variables[position], variable)
+    assigned = {number: variables[position] for position, number in carried.items()}
     for number, outputs in enumerate(given):
-        if number not in results and tensors.wanted(outputs):
-            results[number] = tensors.target(avoid={*variables, *results.values()})
-    targets = [results.get(number, steps.HIDDEN) for number in range(len(given))]
-    left = forward.left(last.member, targets)
+        if number not in assigned and tensors.wanted(outputs):
+            assigned[number] = tensors.target(avoid={*variables, *assigned.values()})
+    targets = [assigned.get(number, steps.HIDDEN) for number in range(len(given))]
+    left = results.left(last.member, targets)
     call = forward.applied(line.of(rows[0]), "block", [*variables, *borrowed])
     recompute = call.startswith("checkpoint(")
     forward.steps += [steps.call(line.of(entries), targets, variables, recompute) for entries in rows]
     forward.lines.append((0, f"for block in {attribute}:", ""))
-    forward.lines.append((4, f"{left} = {call}", forward.comment(last.entries) if len(given) == 1 else ""))
-    for number, variable in results.items():
+    forward.lines.append((4, f"{left} = {call}", results.comment(last.entries) if len(given) == 1 else ""))
+    for number, variable in assigned.items():
         tensors.put(variable, given[number])

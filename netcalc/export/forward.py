@@ -6,13 +6,12 @@ import re
 
 from ..graph import Node, Value
 from ..language.names import is_name
-from . import copies, naming, steps, wiring
+from . import copies, naming, results, steps, wiring
 from .classes import Entry, checked, sequential
 from .code import MAGIC, spaced_slices, string
-from .flow import EXPRESSIONS, Flow, NotParametric, has_module, inputs, is_empty, outputs
+from .flow import EXPRESSIONS, Flow, NotParametric, has_module, inputs, is_empty
 from .freezing import frozen_paths
 from .lines import Line, call, first, has_state, kind_of, members, read_after, segment_of
-from .symbols import unified
 from .tensors import Tensors
 
 
@@ -29,8 +28,8 @@ class Forward:
         self.weights: dict[str, dict[int, str]] = {}  # attributes that are a parameter -> its path in each instance
         self.attributes: set[str] = set()
         self.sizes: dict[str, str] = {}  # free sizes that forward reads from its inputs
-        results = [values for _, values in plan.results]
-        self.tensors = Tensors(self.flow, [scope for _, scope, _ in plan.scopes], results, self.may_be)
+        kept = [values for _, values in plan.results]
+        self.tensors = Tensors(self.flow, [scope for _, scope, _ in plan.scopes], kept, self.may_be)
 
     # -- bodies
 
@@ -127,11 +126,11 @@ class Forward:
         text = None if node.type in EXPRESSIONS else self.elements.layer(line.item, entries)
         if text is None:
             line.flag = line.condition and self.flag(line)
-            self.result(line, self.functional(line.item, entries, variables), variables)
+            results.write(self, line, self.functional(line.item, entries, variables), variables)
             return
         attribute = self.attribute(line, text)
         self.freeze(line, attribute)
-        self.result(line, self.applied(line, attribute, variables), variables)
+        results.write(self, line, self.applied(line, attribute, variables), variables)
 
     def applied(self, line: Line, module: str, variables: list[str]) -> str:
         """The call of a module, recomputed in the backward pass where the spec says so."""
@@ -201,7 +200,7 @@ class Forward:
         node, item = line.member, line.item
         if node.layer.torch() is None:
             line.flag = line.condition and self.flag(line)
-            self.result(line, self.functional(item, line.entries, list(self.plan.inputs.values())[:1]), [])
+            results.write(self, line, self.functional(item, line.entries, list(self.plan.inputs.values())[:1]), [])
             return
         text = self.elements.layer(item, line.entries)
         name = node.path.rpartition(".")[2]
@@ -240,7 +239,7 @@ class Forward:
             variables = [self.read({e.at: e.member.start for e in entries})]
         attribute = self.attribute(line, text)
         self.freeze(line, attribute)
-        self.result(line, self.applied(line, attribute, variables), variables)
+        results.write(self, line, self.applied(line, attribute, variables), variables)
 
     def group_arguments(self, entries: list[Entry], plan) -> list[str]:
         """What the class of a group is called with: tensors, and modules from outside that it uses."""
@@ -273,7 +272,7 @@ class Forward:
         line.flag = line.condition and self.flag(line)
         if isinstance(member, Node) and not has_module(member):
             variables = self.arguments(entries)
-            self.result(line, self.functional(member.item, entries, variables), variables)
+            results.write(self, line, self.functional(member.item, entries, variables), variables)
             return
         paths = {self.inner(e.at, e.member.path) for e in entries}
         if len(paths) != 1:
@@ -288,7 +287,7 @@ class Forward:
             variables = (
                 self.group_arguments(entries, plan) if plan else [self.read({e.at: e.member.start for e in entries})]
             )
-        self.result(line, self.applied(line, attribute, variables), variables)
+        results.write(self, line, self.applied(line, attribute, variables), variables)
 
     def inner(self, at: int, path: str) -> str:
         """A path of the graph in this class; of what lies outside of a group, in the block."""
@@ -365,109 +364,3 @@ class Forward:
         for path in frozen_paths(line.entries):
             inner = f"{attribute}.{path}" if naming.plain(path) else f"{attribute}.get_submodule({string(path)})"
             self.conditional(line, f"{inner if path else attribute}.requires_grad_(False)")
-
-    # -- results
-
-    def result(self, line: Line, expression: str, variables: list[str], reads: list[str] | None = None):
-        """Assign what a line gives; under a flag the variable keeps the tensor before where the flag is false.
-
-        variables: one of them may be written again. reads: what it is called with, where that is not the same.
-        """
-        reads = variables if reads is None else reads
-        self.tensors.ran(e.member for e in line.entries)
-        given = self.given(line)
-        if len(given) != 1 or (isinstance(line.member, Node) and line.member.parts is not None):
-            self.unpacked(line, given, expression, reads)
-            return
-        [(_, values)] = given
-        comment = self.comment(line.entries)
-        if line.flag is None:
-            before = next((variable for variable in variables if variable.isidentifier()), None)
-            variable = self.tensors.target(line.name, before)
-            self.lines.append((0, f"{variable} = {expression}", comment))
-            self.called_for([variable], line, expression, reads)
-            self.tensors.put(variable, values)
-            return
-        variable = self.kept(line, variables)
-        self.called_for([variable], line, expression, reads)
-        self.lines.append((0, f"if {line.flag}:", ""))
-        self.lines.append((4, f"{variable} = {expression}", comment))
-        self.tensors.put(variable, values, keep=True)
-
-    def called_for(self, targets, line: Line, expression: str, reads):
-        """Note the step of a call."""
-        self.steps.append(steps.call(line, targets, reads, expression.startswith("checkpoint(")))
-
-    def given(self, line: Line) -> list[tuple[str | None, dict[int, Value]]]:
-        """The outputs of a line: (name, its value in each instance)."""
-        member = line.member
-        plan = None if isinstance(member, Node) or member.kind == "block" else self.emitter.group_of(member)
-        found = [(e.at, self.flow.given(e.member, plan.outlets) if plan else outputs(e.member)) for e in line.entries]
-        if len({len(listed) for _, listed in found}) != 1:
-            raise NotParametric("different numbers of outputs")
-        return [(name, {at: listed[k][1] for at, listed in found}) for k, (name, _) in enumerate(found[0][1])]
-
-    def kept(self, line: Line, variables: list[str]) -> str:
-        """The variable for a result under a flag: it holds what goes on where the flag is false."""
-        nothing = None in line.absent.values()
-        before = variables[0] if variables and not line.absent else None
-        if line.absent and not nothing:
-            before = self.tensors.read(line.absent)
-        here = {e.at for e in line.entries}
-        if before is not None and before.isidentifier() and self.may_be(before) and not self.tensors.busy(before, here):
-            return before
-        variable = self.tensors.target(line.name, avoid=() if before is None else variables)
-        if before is not None:
-            self.copied(variable, before)
-            self.tensors.put(variable, line.absent)
-        return variable
-
-    def copied(self, target: str, source: str):
-        """One variable for what another one holds."""
-        self.lines.append((0, f"{target} = {source}", ""))
-        self.steps.append(steps.copy(target, source))
-
-    def unpacked(self, line: Line, given: list, expression: str, reads: list[str]):
-        """Several outputs: a variable for each that is read."""
-        if line.flag is not None:
-            raise NotParametric("several outputs under a condition")
-        variables = []
-        for name, (_, values) in zip(self.result_names(line, given), given, strict=True):
-            used = self.tensors.wanted(values)
-            variables.append(self.tensors.target(name) if used else "_")
-            if used:
-                self.tensors.put(variables[-1], values)
-        self.lines.append((0, f"{self.left(line.member, variables)} = {expression}", ""))
-        self.called_for(variables, line, expression, reads)
-
-    @staticmethod
-    def left(member, variables: list[str]) -> str:
-        """The left side of an assignment of all outputs."""
-        if not isinstance(member, Node) or member.parts is None:
-            return ", ".join(variables)
-        if member.type == "LSTM":
-            return f"{variables[0]}, _" if variables[1:] == ["_", "_"] else "{}, ({}, {})".format(*variables)
-        return ", ".join(variables) + ("," if len(variables) == 1 else "")
-
-    def result_names(self, line: Line, given: list) -> list[str | None]:
-        """The variables that several outputs would like: q, k, v for a layer called qkv, else its name with theirs."""
-        member, name = line.member, naming.of(line.item)
-        stem = name or (member.type.lower() if isinstance(member, Node) else "out")
-        if len(stem) == len(given) == len({*stem}) and stem.isalpha() and all(map(self.tensors.free, stem)):
-            return list(stem)
-        own = [part if part is not None else str(k) for k, (part, _) in enumerate(given)]
-        return [
-            line.name if isinstance(member, Node) else None,
-            *(naming.word(f"{stem}_{part}") for part in own[1:]),
-        ]
-
-    def comment(self, entries: list[Entry]) -> str:
-        """The output's shape in the words of the block."""
-        found = []
-        for entry in entries:
-            value = first(entry.member)
-            if value is None:
-                return ""
-            found.append((entry.frame, entry.frame.shape(value), value.shape, entry.index))
-        text = f"[{', '.join(map(str, unified(found)))}]"
-        return "" if "UNRESOLVED" in text or len(text) > 48 else text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from . import naming
+from . import naming, results
 from .classes import Entry
 from .flow import NotParametric, has_module
 from .freezing import frozen_paths
@@ -39,13 +39,13 @@ def _residual(forward, line, start: dict, later: frozenset):
         forward.body(line.item.shortcut, line.entries, start, later)
     adds = _last(line)
     main, side = forward.arguments(adds.entries)
-    forward.result(adds, f"{main} + {side}", [side], [main, side])
+    results.write(forward, adds, f"{main} + {side}", [side], [main, side])
 
 
 def _identity(forward, start: dict):
     """A variable for the input where a shortcut is there under a condition, as torchvision has it."""
     if forward.tensors.free("identity"):
-        forward.copied("identity", forward.read(start))
+        results.copied(forward, "identity", forward.read(start))
         forward.tensors.put("identity", start)
 
 
@@ -64,7 +64,7 @@ def _parallel(forward, line, start: dict, later: frozenset):
         attribute = forward.attribute(merged, forward.elements.layer(item.merge, merged.entries))
         expression = forward.applied(merged, attribute, variables)
     start_variable = forward.tensors.get(start)
-    forward.result(merged, expression, [start_variable] if start_variable else variables, variables)
+    results.write(forward, merged, expression, [start_variable] if start_variable else variables, variables)
 
 
 def _last(line):
@@ -88,17 +88,17 @@ def _segment(forward, line, later: frozenset):
     inside(forward, line, later)
     body, forward.lines = forward.lines, before
     done, forward.steps = forward.steps, steps_before
-    results = [forward.read(values) for _, values in forward.given(line)]
+    returned = [forward.read(values) for _, values in results.given(forward, line)]
     tensors.holds = held
-    taken = [name for name in held if name in _read([*body, (0, ", ".join(results), "")])]
+    taken = [name for name in held if name in _read([*body, (0, ", ".join(returned), "")])]
     name = "segment"
     while name in held or not forward.may_be(name):
         name += "_"
     forward.lines += [(0, "", ""), (0, f"def {name}({', '.join(taken)}):", "")]
     forward.lines += [(indent + 4, text, comment) for indent, text, comment in body]
-    forward.lines += [(4, f"return {', '.join(results)}", ""), (0, "", "")]
-    forward.result(line, forward.checkpoint(name, taken), taken)
-    forward.steps[-1] = forward.steps[-1]._replace(kind="segment", body=tuple(done), results=tuple(results))
+    forward.lines += [(4, f"return {', '.join(returned)}", ""), (0, "", "")]
+    results.write(forward, line, forward.checkpoint(name, taken), taken)
+    forward.steps[-1] = forward.steps[-1]._replace(kind="segment", body=tuple(done), results=tuple(returned))
 
 
 def _read(lines: list) -> set[str]:
