@@ -257,5 +257,6 @@ def _levers(net, size: str | None, batch: int | None, options: dict):
     base = cost({})
     if not isinstance(base.bytes, int):
         raise NetcalcError("error: --levers needs numbers\n  help: give the free sizes a value with --batch and --set")
-    table = measure(cost, levers(batch or 1), bound.bytes if bound else None)
+    open_ones = [lever for lever in levers(batch or 1) if lever.options.items() - options.items()]
+    table = measure(cost, open_ones, bound.bytes if bound else None)
     return Levers(table, _named(net), (bound.bytes, bound.text) if bound else None, *measured)

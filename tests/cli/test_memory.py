@@ -201,6 +201,12 @@ def test_levers(run, asked):
     assert on_cuda["reserved"] > found["peak"] and "peak" not in on_cuda
 
 
+def test_a_lever_that_is_pulled_already_is_not_offered(run):
+    text = run("memory", "mlp", "--levers", "--amp", "bfloat16", "--batch", "4").out
+    assert "autocast" not in text and "everything in bfloat16" in text
+    assert "autocast" in run("memory", "mlp", "--levers", "--batch", "4").out
+
+
 def test_timeline(run, asked, tmp_path):
     answer = run("memory", "two.yaml", "--timeline", "step.csv")
     assert answer.code == 0 and "note: wrote step.csv" in answer.err and answer.out.startswith("Two:")
