@@ -255,3 +255,25 @@ def test_specs_are_beside_the_package():
 def test_an_argument_may_have_any_name():
     net = netcalc.load("netcalc: 1\nargs: {self: 4, name: 1}\ninput: [N, 10]\nlayers: [{Linear: self + name}]\n")
     assert net.at(self=6, name=2).params().totals["params"] == 88
+
+
+def test_the_source_of_a_layer_of_ones_own_is_not_guessed():
+    """torch has no nn.Doubled: what a class does not say is not written."""
+    from netcalc.layers import REGISTRY
+    from netcalc.layers.base import Layer, layer
+
+    text = "netcalc: 1\ninput: [N, 4]\nlayers: [{twice: Doubled}]\n"
+    try:
+
+        @layer("... -> ...")
+        class Doubled(Layer):
+            pass
+
+        for asked in (netcalc.load(text).export_torch, netcalc.load(text).verify):
+            with pytest.raises(netcalc.NetcalcError, match=r"what Doubled is in PyTorch is not known \(layer twice\)"):
+                asked()
+        Doubled.torch, Doubled.call = lambda self, x: None, lambda self, names, x: f"2 * {names[0]}"
+        assert "x = 2 * x" in netcalc.load(text).export_torch()
+        assert netcalc.load(text).verify().ok
+    finally:
+        REGISTRY.pop("Doubled", None)

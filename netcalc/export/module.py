@@ -20,15 +20,24 @@ from .written import Written
 
 
 class Export:
-    """text: the source of the file. modules: for each layer of the graph (by id) that is a module there, its path.
-    emitter: what knows the classes of the file and the steps of their forwards."""
+    """modules: for each layer of the graph (by id) that is a module there, its path. emitter: what knows the classes of
+    the file and the steps of their forwards."""
 
-    __slots__ = ("emitter", "modules", "text")
+    __slots__ = ("_text", "emitter", "modules")
 
     def __init__(self, graph: Graph, given: dict, origin: str):
         emitter = self.emitter = Emitter(graph, given, origin)
-        self.text = emitter.text()
+        self._text = emitter.text()
         self.modules = emitter.module_paths()
+
+    @property
+    def text(self) -> str:
+        """The source of the file. Raises NetcalcError where the source of a layer is not known."""
+        for node in (*self.emitter.graph.nodes, *self.emitter.graph.loss):
+            if not node.layer.has_source():
+                raise NetcalcError(f"error: what {node.type} is in PyTorch is not known (layer {node.path})\n"
+                                   "  help: its class says it by `torch`, `helper_source` or `call`")  # fmt: skip
+        return self._text
 
 
 def export(graph: Graph, given: dict | None = None, origin: str = "") -> Export:

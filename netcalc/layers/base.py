@@ -167,6 +167,12 @@ class Layer:
         """The constructor of the torch module as source text; None for what torch has only as a function."""
         return f"{'' if self.helper_source else 'nn.'}{self.type}({self.torch_arguments(*inputs)})"
 
+    @classmethod
+    def has_source(cls) -> bool:
+        """Whether the PyTorch source is known: of a class from elsewhere it must be said that torch has it."""
+        own = cls.__module__.startswith(f"{__package__}.")
+        return own or bool(cls.helper_source) or cls.torch is not Layer.torch or cls.call is not Layer.call
+
     def call(self, names: list, *inputs) -> str:
         """The layer as an expression in `forward`, applied to the given variable names (for functional layers)."""
         raise NotImplementedError(self.type)
