@@ -81,7 +81,7 @@ class Upsample(Layer):
         return Work(other=prod(y) * MODES[self.mode][0] if self.mode in MODES else 0)
 
     def eager(self, op, weights, x):
-        return op.resized(x, op.shape)
+        return op.upsampled(x, op.shape)
 
 
 @layer("... C H W -> ... K P Q")

@@ -132,7 +132,7 @@ class Engine:
         """AccumulateGrad: the gradient is taken over where nobody else holds it, else copied; later ones are added to it."""
         if leaf.grad is not None:
             return
-        if gradient.storage.holders == 1 and gradient.strides == leaf.strides:
+        if gradient.sole and gradient.strides == leaf.strides:
             leaf.grad = gradient
         else:
             leaf.grad = self.tape.make(leaf.shape, leaf.dtype)

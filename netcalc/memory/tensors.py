@@ -24,25 +24,29 @@ class Storage:
 
 
 class Tensor:
-    """A view of a storage.
+    """A reference to a tensor, which sees a storage in some shape.
 
     strides: None where it is contiguous. origin: the autograd node that made it, with its output number; None for what
-    has no gradient and for leaves. leaf: whether gradients are accumulated in it (a parameter that trains).
+    has no gradient and for leaves. leaf: whether gradients are accumulated in it (a parameter that trains). references:
+    how many there are to the tensor, in a list that they share. weight: how often it counts as a holder of the storage: a
+    view in PyTorch also holds the tensor that it was taken from.
     """
 
-    __slots__ = ("dtype", "grad", "leaf", "name", "origin", "shape", "storage", "strides")
+    __slots__ = ("dtype", "grad", "leaf", "name", "origin", "references", "shape", "storage", "strides", "weight")
 
-    def __init__(self, storage: Storage, shape: tuple, dtype: str, strides: tuple | None = None):
-        storage.holders += 1
-        self.storage, self.shape, self.dtype, self.strides = storage, shape, dtype, strides
+    def __init__(self, storage: Storage, shape: tuple, dtype: str, strides: tuple | None = None, weight: int = 1):
+        storage.holders += weight
+        self.storage, self.shape, self.dtype, self.strides, self.weight = storage, shape, dtype, strides, weight
+        self.references = [1]
         self.origin: tuple | None = None
         self.leaf = False
         self.grad: Tensor | None = None
         self.name = ""
 
     def __del__(self):
+        self.references[0] -= 1
         storage = self.storage
-        storage.holders -= 1
+        storage.holders -= self.weight
         if not storage.holders:
             storage.events.append((storage.index, -1))
 
@@ -56,10 +60,18 @@ class Tensor:
         return prod(self.shape) * DTYPE_BYTES[self.dtype]
 
     def alias(self, shape: tuple | None = None, strides: tuple | None = None) -> Tensor:
-        """Another tensor on the same storage, without history. Without a shape it is the same view."""
-        if shape is None:
-            return Tensor(self.storage, self.shape, self.dtype, self.strides)
-        return Tensor(self.storage, shape, self.dtype, strides)
+        """A view in a shape; without one another reference to the same tensor. Both are without history."""
+        if shape is not None:
+            return Tensor(self.storage, shape, self.dtype, strides, weight=2)
+        found = Tensor(self.storage, self.shape, self.dtype, self.strides, self.weight)
+        found.references = self.references
+        found.references[0] += 1
+        return found
+
+    @property
+    def sole(self) -> bool:
+        """Whether this is the only reference to the tensor."""
+        return self.references[0] == 1
 
 
 def contiguous_strides(shape: tuple) -> tuple:

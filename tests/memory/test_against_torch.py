@@ -18,14 +18,27 @@ from .oracle.traces import beside, difference, in_runs, without_scratch
 
 #: arguments that make a network small
 GIVEN = {"gpt2": {"n_layer": 2, "n_embd": 64, "n_head": 4, "vocab_size": 500}}
-EXACT = ("tiny", "two_input", "lenet", "alexnet", "resnet18")
+EXACT = ("tiny", "two_input", "lenet", "alexnet", "resnet18", "tied")
 #: equal in bytes saved and at the peak, with a difference between events away from it
 AT_PEAK = ("gpt2", "vae")
 
 
+#: the weight gets two gradients. The first is a view, and so PyTorch makes their sum anew
+TIED = """
+netcalc: 1
+name: Tied
+inputs: {tokens: {shape: [N, T], dtype: int64}}
+layers:
+  - wte: {Embedding: {num_embeddings: 500, embedding_dim: 64}}
+  - ln: LayerNorm
+  - head: {Linear: {out_features: 500, bias: false}}
+    tie: {weight: wte.weight}
+"""
+
+
 def network(name: str):
     """A network, and sizes for what is free in it."""
-    net = netcalc.load(name).at(**GIVEN.get(name, {}))
+    net = netcalc.load(TIED if name == "tied" else name).at(**GIVEN.get(name, {}))
     return net, examples.sizes(net.graph, 2)
 
 

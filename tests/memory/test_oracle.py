@@ -7,11 +7,16 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
+import torch.nn.functional as F
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.autograd.graph import saved_tensors_hooks
 
 import netcalc
 
 from .cases import CASES
 from .oracle import measure
+from .oracle.corrections import Corrections
 from .oracle.traces import beside, stops_being_within
 
 ROWS = json.loads((Path(__file__).parents[1] / "reference" / "memory.json").read_text(encoding="utf-8"))["rows"]
@@ -97,3 +102,26 @@ def test_dropout_keeps_bytes_on_cuda_and_floats_on_the_cpu(private_side):
     net = netcalc.load(HEAD + "  - Linear: 6\n  - drop: {Dropout: 0.5}\n")
     assert measure(net, {"N": 50}, "cuda").saved == {"drop": 50 * 6}
     assert measure(net, {"N": 50}, "cpu").saved == {"drop": 50 * 6 * 4}
+
+
+@pytest.mark.parametrize("weights", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("norm", ["batch_norm", "layer_norm", "group_norm"])
+def test_statistics_of_mixed_precision(norm, weights):
+    """What is saved of a 16-bit input, by the kernels and by FakeTensors that are corrected."""
+
+    def saved():
+        x = torch.ones(2, 8, 4, 4, dtype=torch.bfloat16)
+        w, b, mean, var = (torch.ones(8, dtype=weights, requires_grad=grad) for grad in (True, True, False, False))
+        call = {
+            "batch_norm": lambda: F.batch_norm(x, mean, var, w, b, True),
+            "layer_norm": lambda: F.layer_norm(x.reshape(32, 8), (8,), w, b),
+            "group_norm": lambda: F.group_norm(x, 2, w, b),
+        }[norm]
+        found = []
+        with saved_tensors_hooks(lambda t: found.append((t.shape, t.dtype)), lambda t: None):
+            call()
+        return found
+
+    with FakeTensorMode(), Corrections():
+        fake = saved()
+    assert fake == saved()

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from ..tensors import Tensor, like, strides_in
+from .autocast import autocast
 from .products import HALF
 
 BSHD = (0, 2, 1, 3)  # the order in memory of [N, heads, T, head size] that the kernels make
 
 
 class Attention:
+    @autocast("scaled_dot_product_attention")
     def attention(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, p, causal: bool) -> Tensor:
         """F.scaled_dot_product_attention of [N, heads, T, head size]."""
-        q, k, v = self.low(q, k, v)
         dropped = self.rules.training and p != 0
         way = self.attention_way(q, k, v, mask, dropped)
         if mask is not None and mask.dtype == "bool":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..tensors import Tensor, like
+from .pointwise import promoted
 
 #: what the gradient of a function needs, and how many tensors of the input's size it makes on the way to it
 _FORMULAS = {
@@ -18,6 +19,8 @@ class Functions:
     def function(self, x: Tensor, name: str, dtype: str | None = None) -> Tensor:
         """torch.abs and its like. dtype: that of the output, where whole numbers become real."""
         saves, steps = _FORMULAS[name]
+        x = self.operand("pow" if name == "Square" else name.lower(), x)
+        dtype = dtype and promoted(dtype, x.dtype)
         y = self.make(x.shape, dtype or x.dtype, like(x), what="output")
 
         def back(g):

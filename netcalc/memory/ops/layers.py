@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...arith import prod
 from ..tensors import Tensor, like
+from .autocast import autocast
 from .products import HALF, Products
 
 
@@ -18,7 +19,8 @@ class Modules(Products):
         source = self.contiguous(x) if x.strides is not None and not self.rules.cuda else x
         y = self.make(x.shape, x.dtype, like(x), what="output")
         batch = self.rules.training or mean is None
-        stats = [self.make((c,) if batch else (0,), "float32", what=what) for what in ("mean", "invstd")]
+        kind, weight = self.statistics(x, w), w.dtype if w is not None else x.dtype
+        stats = [self.make((c,) if batch else (0,), kind, what=what) for what in ("mean", "invstd")]
         cudnn = self.rules.cuda and batch and self.cudnn_norm(x, w)
         reserve = [self.make((0,), "uint8", what="reserve")] if cudnn or self.rules.cuda or not batch else []
         needs = [t is not None and t.needs_grad for t in (x, w, b)]
@@ -26,25 +28,30 @@ class Modules(Products):
         def back(g):
             copy = self.make(g.shape, g.dtype, what="copy") if cudnn and g.strides is not None else None
             dx = self.make(g.shape, g.dtype, like(g), what="gradient of the input") if needs[0] or cudnn else None
-            dw = self.make((c,), "float32", what="gradient of the weight") if needs[1] or cudnn else None
-            db = self.make((c,), "float32", what="gradient of the bias") if needs[2] or cudnn else None
+            dw = self.make((c,), weight, what="gradient of the weight") if needs[1] or cudnn else None
+            db = self.make((c,), weight, what="gradient of the bias") if needs[2] or cudnn else None
             del copy
             return [d if need else None for d, need in zip((dx, dw, db), needs, strict=True)]
 
         del source
         return self.record("batch_norm", y, [x, w, b], back, [x, w, mean, var, *stats, *reserve])
 
+    def statistics(self, x: Tensor, w: Tensor | None) -> str:
+        """The dtype of mean and standard deviation: float32 for 16-bit inputs on CUDA, or with wider weights."""
+        wider = w is not None and w.dtype != x.dtype
+        return "float32" if x.dtype in HALF and (self.rules.cuda or wider) else x.dtype
+
     def cudnn_norm(self, x: Tensor, w: Tensor | None) -> bool:
         """Whether CUDA normalises with cuDNN: float32, or float16 with float32 weights, of 3 to 5 dimensions."""
         return w is not None and 3 <= len(x.shape) <= 5 and x.dtype in ("float32", "float16") and w.dtype == "float32"
 
+    @autocast("layer_norm")
     def layer_norm(self, x: Tensor, w: Tensor | None, b: Tensor | None, axes: int) -> Tensor:
         """F.layer_norm over the last `axes` dimensions."""
-        x, w, b = self.high(x, w, b)
         source = self.inside(x.shape, x.dtype, "copy") if x.strides is not None else x
         y = self.make(x.shape, x.dtype, what="output")
         rows = (*x.shape[: len(x.shape) - axes], *[1] * axes)
-        stats = [self.make(rows, "float32", what=what) for what in ("mean", "rstd")]
+        stats = [self.make(rows, self.statistics(x, w), what=what) for what in ("mean", "rstd")]
         needs = [t is not None and t.needs_grad for t in (x, w, b)]
         tail, weight = x.shape[len(x.shape) - axes :], w.dtype if w is not None else x.dtype
 
@@ -59,20 +66,22 @@ class Modules(Products):
         del source
         return self.record("layer_norm", y, [x, w, b], back, [x, w, b, *stats])
 
+    @autocast("group_norm")
     def group_norm(self, x: Tensor, w: Tensor | None, b: Tensor | None, groups) -> Tensor:
-        x, w, b = self.high(x, w, b)
         source = self.contiguous(x)
         y = self.make(x.shape, x.dtype, what="output")
-        stats = [self.make((x.shape[0], groups), x.dtype, what=what) for what in ("mean", "rstd")]
+        kind = x.dtype if w is None or w.dtype == x.dtype else "float32"
+        stats = [self.make((x.shape[0], groups), kind, what=what) for what in ("mean", "rstd")]
         needs = [t is not None and t.needs_grad for t in (x, w, b)]
         c = x.shape[1]
 
         def back(g):
             dx = self.make(g.shape, g.dtype, what="gradient of the input") if needs[0] else None
-            dw = self.make((c,), g.dtype, what="gradient of the weight") if needs[1] else None
-            db = self.make((c,), g.dtype, what="gradient of the bias") if needs[2] else None
+            dw = self.make((c,), weight, what="gradient of the weight") if needs[1] else None
+            db = self.make((c,), weight, what="gradient of the bias") if needs[2] else None
             return [dx, dw, db]
 
+        weight = w.dtype if w is not None else x.dtype
         return self.record("group_norm", y, [source, w, b], back, [source, w, *stats])
 
     # -- pooling
@@ -99,10 +108,15 @@ class Modules(Products):
         return self.avg_pool(x, shape)
 
     def resized(self, x: Tensor, shape) -> Tensor:
-        """Interpolation: nothing is saved."""
+        """Interpolation or constant padding: nothing is saved."""
         y = self.make(shape, x.dtype, what="output")
         before = x.shape
         return self.record("upsample", y, [x], lambda g: self.make(before, g.dtype, what="gradient of the input"))
+
+    @autocast("upsample")
+    def upsampled(self, x: Tensor, shape) -> Tensor:
+        """F.interpolate."""
+        return self.resized(x, shape)
 
     # -- dropout
 
@@ -165,13 +179,12 @@ class Modules(Products):
         return self.record("embedding_bag", y, [w], back, [x, offsets, bags, sizes, found])
 
     def softmax(self, x: Tensor, name: str = "softmax", typed: bool = False) -> Tensor:
-        """Under autocast in float32, from float16 on CUDA without a copy of the input; as it comes where the call gives
-        its dtype (`typed`), as cross_entropy does."""
-        before = x.dtype
-        if not typed and not (self.rules.cuda and self.autocast == "float16" and before == "float16"):
-            [x] = self.high(x)
-            before = x.dtype
-        to = "float32" if not typed and self.autocast else x.dtype
+        """Under autocast on CUDA in float32, from float16 without a copy of the input; as it comes where the call gives its
+        dtype (`typed`), as cross_entropy does."""
+        wide = not typed and self.autocast and self.rules.cuda
+        if wide and x.dtype != "float16":
+            x = self.cast(x, "float32")
+        before, to = x.dtype, "float32" if wide else x.dtype
         y = self.make(x.shape, to, None, what="output")
         return self.record(name, y, [x], lambda g: self.make(g.shape, before, what="gradient"), [y])
 

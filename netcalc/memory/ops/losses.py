@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..tensors import Tensor
+from .autocast import autocast
 from .recurrent import Recurrent
 
 
@@ -15,10 +16,10 @@ class Losses(Recurrent):
 
     # -- with a kernel
 
+    @autocast("mse_loss")
     def compared(self, x: Tensor, target: Tensor, reduction: str = "mean", scalar: bool = False) -> Tensor:
         """mse_loss and its kin: both are saved. The number keeps a storage of the input's size (the reduction is done in
         the buffer of the differences), unless it is a scalar of its own."""
-        x, target = self.high(x, target)
         if reduction == "none":
             loss = self.make(x.shape, x.dtype, what="losses")
         else:
@@ -31,9 +32,9 @@ class Losses(Recurrent):
 
         return self.record("compared", loss, [x, target], back, [x, target])
 
+    @autocast("binary_cross_entropy_with_logits")
     def bce_with_logits(self, x: Tensor, target: Tensor, reduction: str) -> Tensor:
         """One kernel of several steps, which a dispatch mode does not see."""
-        x, target = self.high(x, target)
         before = x.shape
         if self.rules.in_place:
             self.scratch(2 * x.bytes, "logarithms and products")
@@ -49,8 +50,8 @@ class Losses(Recurrent):
 
         return self.record("bce_with_logits", loss, [x], back, [x, target])
 
+    @autocast("nll_loss")
     def nll(self, logs: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-        [logs] = self.high(logs)
         loss = self.make(target.shape if reduction == "none" else (), logs.dtype, what="loss")
         weight = self.make((), logs.dtype, what="total weight")
         before = logs.shape
@@ -58,6 +59,7 @@ class Losses(Recurrent):
             "nll_loss", loss, [logs], lambda g: self.make(before, g.dtype, what="gradient"), [logs, target, weight]
         )
 
+    @autocast("cross_entropy_loss")
     def cross_entropy(self, logits: Tensor, target: Tensor, reduction: str = "mean", smoothing=0) -> Tensor:
         logs = self.softmax(logits, "log_softmax", typed=True)
         loss = self.nll(logs, target, reduction)
@@ -82,6 +84,7 @@ class Losses(Recurrent):
 
     # -- put together
 
+    @autocast("l1_loss")
     def absolute_error(self, x: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
         difference = self.add(x, target, negative=True)
         values = self.make(difference.shape, difference.dtype, what="output")
@@ -95,8 +98,8 @@ class Losses(Recurrent):
         values = self.record("abs", values, [difference], back, [difference])
         return self.collapsed(values, reduction)
 
+    @autocast("kl_div")
     def kl_div(self, x: Tensor, target: Tensor, reduction: str, log_target: bool) -> Tensor:
-        x, target = self.high(x, target)
         values = self._kl_of_logs(x, target) if log_target else self._kl(x, target)
         if reduction != "batchmean":
             return self.collapsed(values, reduction)
@@ -111,6 +114,7 @@ class Losses(Recurrent):
         difference = self.add(target, x, negative=True)
         return self.mul(self.unary(target, "exp"), difference)
 
+    @autocast("poisson_nll_loss")
     def poisson_nll(self, x: Tensor, target: Tensor, reduction: str, log_input: bool, full: bool) -> Tensor:
         values = self._poisson(x, target, log_input)
         if full:
@@ -133,6 +137,7 @@ class Losses(Recurrent):
         del small
         return found
 
+    @autocast("cosine_embedding_loss")
     def cosine_embedding(self, x1: Tensor, x2: Tensor, target: Tensor, reduction: str) -> Tensor:
         together = self._row_sums(self.mul(x1, x2))
         sizes = self.mul(self._square_size(x1), self._square_size(x2))
@@ -153,6 +158,7 @@ class Losses(Recurrent):
         total = self._row_sums(square)
         return self.shifted(total)
 
+    @autocast("triplet_margin_loss")
     def triplet_margin(self, anchor: Tensor, positive: Tensor, negative: Tensor, reduction: str, swap: bool) -> Tensor:
         near, far = self.distance(anchor, positive), self.distance(anchor, negative)
         if swap:

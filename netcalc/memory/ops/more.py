@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...arith import prod
 from ..tensors import Tensor, like
+from .autocast import autocast
 from .functions import combined
 from .layers import Modules
 from .products import HALF
@@ -26,6 +27,7 @@ class More(Modules):
     def negative(self, x: Tensor) -> Tensor:
         return self.scaled(x)
 
+    @autocast("prelu")
     def prelu(self, x: Tensor, w: Tensor) -> Tensor:
         y = self.make(x.shape, x.dtype, like(x), what="output")
         wanted, before = (x.needs_grad, w.needs_grad), w.shape
@@ -137,9 +139,9 @@ class More(Modules):
 
     # -- normalisation in pieces
 
+    @autocast("rms_norm")
     def rms_norm(self, x: Tensor, w: Tensor | None, axes: int) -> Tensor:
         """F.rms_norm: one kernel on CUDA, several operations on a CPU."""
-        [x] = self.high(x)
         rows = (*x.shape[: len(x.shape) - axes], *[1] * axes)
         if self.rules.cuda:
             return self._fused_rms(x, w, rows, axes)

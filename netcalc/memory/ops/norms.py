@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..tensors import Tensor
+from .autocast import autocast
 from .pointwise import broadcast
 
 
@@ -42,6 +43,7 @@ class Norms:
         denominator = self.expand(self.clamp(self.vector_norm(x, dim, p), 1), x.shape)
         return self.mul(x, denominator, divide=True)
 
+    @autocast("cosine_similarity")
     def cosine_similarity(self, a: Tensor, b: Tensor, dim: int) -> Tensor:
         """The sum of the products of two normalised tensors."""
         shape = broadcast(a.shape, b.shape)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 from ...arith import prod
 from ..tensors import Tensor, like, same, strides_in, view_strides
+from .autocast import autocast, precision
 from .pointwise import Pointwise, broadcast
 
 HALF = ("bfloat16", "float16")
@@ -25,24 +28,22 @@ class Products(Pointwise):
             self.casts[id(x)] = made
         return made
 
-    def low(self, *tensors: Tensor | None) -> list:
-        """Operands in the dtype of the autocast region, if there is one: cast from the last to the first, since that is
-        the order in which the arguments of the C++ call are worked out."""
-        if self.autocast is None:
-            return list(tensors)
-        return [None if t is None else self.cast(t, self.autocast) for t in reversed(tensors)][::-1]
+    def operand(self, name: str, x: Tensor) -> Tensor:
+        """The operand of an operation in the dtype that autocast asks for."""
+        wanted = None if self.autocast is None else precision(name, self.rules.cuda, self.autocast)
+        return self.cast(x, wanted) if wanted else x
 
-    def high(self, *tensors: Tensor | None) -> list:
-        """Operands in float32, where autocast asks for it."""
-        if self.autocast is None:
-            return list(tensors)
-        return [None if t is None else self.cast(t, "float32") for t in tensors]
+    @contextmanager
+    def without_autocast(self):
+        before, self.autocast = self.autocast, None
+        yield
+        self.autocast = before
 
     # -- linear
 
+    @autocast("linear")
     def linear(self, x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:
         """F.linear: addmm for 2-D and contiguous 3-D inputs with a bias, else a matrix product and an addition."""
-        x, w, b = self.low(x, w, b)
         rank = len(x.shape)
         if rank == 1:
             y = self.select(self.linear(self.unsqueeze(x, 0), w, b), 0)
@@ -60,6 +61,7 @@ class Products(Pointwise):
         rows = self.reshape(x, (prod(x.shape[:-1]), x.shape[-1]))
         return self.view(self.addmm(rows, w, None), (*x.shape[:-1], w.shape[0]))
 
+    @autocast("addmm")
     def addmm(self, x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:
         """[rows, i] by [o, i]: each operand is saved where the other needs a gradient."""
         y = self.make((x.shape[0], w.shape[0]), x.dtype, what="output")
@@ -72,15 +74,15 @@ class Products(Pointwise):
             dw = self.make(out, g.dtype, what="gradient of the weight") if needs[1] else None
             return [g.alias() if needs[2] else None, dx, dw]
 
-        turned = self.record("t", w.alias(), [w], lambda g: g.alias())
+        turned = self.record("t", w.alias(), [w], lambda g: g.alias(g.shape, g.strides))
         y = self.record("addmm", y, [b, x, turned], back, saved)
         if b is not None and y.origin is not None:
             y.origin[0].shapes = (b.shape, x.shape, w.shape)
         return y
 
+    @autocast("matmul")
     def matmul(self, a: Tensor, b: Tensor) -> Tensor:
         """a @ b of any ranks, as at::matmul does it."""
-        a, b = self.low(a, b)
         ranks = len(a.shape), len(b.shape)
         if ranks == (1, 1):
             return self.dot(a, b)
@@ -130,6 +132,7 @@ class Products(Pointwise):
     def dot(self, a: Tensor, b: Tensor) -> Tensor:
         return self._vectors("dot", a, b, ())
 
+    @autocast("mv")
     def mv(self, a: Tensor, b: Tensor) -> Tensor:
         return self._vectors("mv", a, b, (a.shape[0],))
 
@@ -145,6 +148,7 @@ class Products(Pointwise):
 
         return self.record(name, self.make(shape, a.dtype, what="output"), [a, b], back, saved)
 
+    @autocast("bmm")
     def bmm(self, a: Tensor, b: Tensor) -> Tensor:
         """A product of matrices, or of as many pairs of them: each operand is saved where the other needs a gradient."""
         y = self.make((*a.shape[:-1], b.shape[-1]), a.dtype, what="output")
@@ -161,10 +165,10 @@ class Products(Pointwise):
 
     # -- convolutions
 
+    @autocast("convolution")
     def convolution(self, x: Tensor, w: Tensor, b: Tensor | None, shape) -> Tensor:
         """Input and weight are saved, both, if anything needs a gradient. An input in channels-last order gives an output
         and gradients in that order, the weight's too, which is then copied into the order of the parameter."""
-        x, w, b = self.low(x, w, b)
         order = last_order(x)
         source = self.inside(x.shape, x.dtype, "copy") if x.strides is not None and order is None else x
         strides = (lambda of: None) if order is None else (lambda of: strides_in(of, order))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ...errors import NetcalcError
 from ..tensors import Tensor
+from .autocast import autocast
 from .heads import Heads
 
 GATES = {"lstm": 4, "gru": 3}
@@ -172,6 +173,12 @@ class Recurrent(Heads):
     def recurrent_cell(self, kind: str, weights, x: Tensor, *given: Tensor) -> list[Tensor]:
         params = gates(weights)
         state = given or (self.make((x.shape[0], params.w_hh.shape[1]), x.dtype, what="first state"),) * 2
+        return self._cell_layer(kind, len(state), x, *state, *params)
+
+    @autocast("recurrent_cell")
+    def _cell_layer(self, kind: str, states: int, x: Tensor, *given: Tensor | None) -> list[Tensor]:
+        """given: the states, then the parameters."""
+        state, params = given[:states], Gates(*given[states:])
         if self.rules.cuda and kind in GATES:
             return self._fused_cell(kind, params, x, state)
         return list(self.cell(kind, lambda: self.linear(x, params.w_ih, params.b_ih), state, params))
@@ -207,7 +214,9 @@ class Recurrent(Heads):
         for number in range(stack.layers):
             outputs = []
             for at in range(number * stack.directions, (number + 1) * stack.directions):
-                made = self._onednn_layer(params[at], x, *(self.select(state, 0) for state in states))
+                made = self._onednn_layer(
+                    x, *self._with_biases(params[at]), *(self.select(state, 0) for state in states)
+                )
                 outputs.append(made[0])
                 last.append(made[1:])
                 del made
@@ -218,15 +227,18 @@ class Recurrent(Heads):
         found = [self.stack([state[k] for state in last], 0) for k in range(2)]
         return [self.transpose(x, 0, 1) if stack.batch_first else x, *found]
 
-    def _onednn_layer(self, params: Gates, x: Tensor, h: Tensor, c: Tensor) -> list[Tensor]:
-        """mkldnn_rnn_layer; without biases it gets zeros as large as the weights."""
-        b_ih, b_hh = (self.made(w.shape, w.dtype) if b is None else b
-                      for w, b in ((params.w_ih, params.b_ih), (params.w_hh, params.b_hh)))  # fmt: skip
+    def _with_biases(self, params: Gates) -> tuple:
+        """Weights and biases; where there are none, zeros as large as the weights."""
+        w_ih, w_hh, b_ih, b_hh, _ = params
+        return w_ih, w_hh, *(self.made(w.shape, w.dtype) if b is None else b for w, b in ((w_ih, b_ih), (w_hh, b_hh)))
+
+    @autocast("mkldnn_rnn_layer")
+    def _onednn_layer(self, x, w_ih, w_hh, b_ih, b_hh, h: Tensor, c: Tensor) -> list[Tensor]:
         outputs = [self.make((*x.shape[:2], h.shape[1]), x.dtype, what="output")]
         outputs += [self.make(h.shape, x.dtype, what="last state") for _ in range(2)]
-        inputs = [x, params.w_ih, params.w_hh, b_ih, b_hh, h, c]
+        inputs = [x, w_ih, w_hh, b_ih, b_hh, h, c]
         shapes = [t.shape for t in inputs]
-        shapes[3:5] = [params.w_ih.shape[:1]] * 2
+        shapes[3:5] = [w_ih.shape[:1]] * 2
         needs = [t.needs_grad for t in inputs]
 
         def back(*grads):
@@ -240,7 +252,7 @@ class Recurrent(Heads):
     def _cudnn(self, stack: Stack, params: list, x: Tensor, states: tuple) -> list[Tensor]:
         """_cudnn_rnn: input, states, weights and output are saved, and the reserve."""
         flat = [p for gate in params for p in gate if p is not None]
-        x, *rest = self.low(x, *states, *flat)
+        x, *rest = (self.operand("cudnn_rnn", t) for t in (x, *states, *flat))
         states, flat = rest[: len(states)], rest[len(states) :]
         seen = self.transpose(x.alias(), 0, 1) if stack.batch_first else x
         copy = self.contiguous(seen.alias(seen.shape, seen.strides)) if seen.strides is not None else None

@@ -87,10 +87,14 @@ class Views(Tape):
         )
 
     def summed_to(self, g: Tensor, shape) -> Tensor:
-        """A gradient summed over the dimensions that were expanded; itself where there are none."""
+        """A gradient summed over the dimensions that were expanded, a view of that where these are left out; itself where
+        there are none."""
         new = len(g.shape) - len(shape)
         reduced = new > 0 or any(not _same(a, b) for a, b in zip(g.shape[new:], shape, strict=True))
-        return self.make(shape, g.dtype, what="sum") if reduced else g.alias()
+        if not reduced:
+            return g.alias()
+        made = self.make(shape, g.dtype, what="sum")
+        return made.alias(shape) if new > 0 else made
 
     def squeeze(self, x: Tensor, dims) -> Tensor:
         dims = {d % len(x.shape) for d in dims}

@@ -15,6 +15,7 @@ from netcalc.arith import at
 from netcalc.export import examples, live
 
 from . import shim
+from .corrections import Corrections
 from .tracker import Functions, Tracker
 from .worker import elsewhere
 
@@ -108,6 +109,7 @@ def _measured(loop: Loop, mode: str, steps: int, rules: str, saved: bool) -> Mea
             if loop.device == "cuda":
                 stack.enter_context(shim.cuda_in_name())
             stack.enter_context(FakeTensorMode())
+            stack.enter_context(Corrections())
         loop.build()
         kept = ({}, 0) if loop.inference or not saved else loop.saved()
         gc.collect()
