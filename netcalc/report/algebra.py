@@ -134,10 +134,10 @@ def _most_shared(terms: list):
 # -- maxima
 
 
-def cases(value) -> list[tuple[object, str]]:
+def cases(value, least: int = 1) -> list[tuple[object, str]]:
     """The terms of a maximum, each with when it is the largest, in words; empty where the formula is no maximum.
 
-    In one name and where the terms are linear in it, these are ranges; elsewhere the words are empty.
+    In one name and where the terms are linear in it, these are ranges, from `least` on; elsewhere the words are empty.
     """
     outer = _outermost(value)
     if outer is None:
@@ -148,7 +148,7 @@ def cases(value) -> list[tuple[object, str]]:
     if None in lines:
         return [(item, "") for item in items]
     [name] = names
-    ranges = _ranges(lines)
+    ranges = _ranges(lines, least)
     return [(items[which], _range_text(name, low, high)) for which, low, high in ranges]
 
 
@@ -168,9 +168,9 @@ def _line(item, name: str):
     return terms.get(((name, 1),), 0), terms.get((), 0)
 
 
-def _ranges(lines: list) -> list[tuple]:
-    """(number of the line, first, last) for whole numbers from 1 on; last is None at the end."""
-    found, first = [], 1
+def _ranges(lines: list, first: int) -> list[tuple]:
+    """(number of the line, first, last) for whole numbers from `first` on; last is None at the end."""
+    found = []
     while True:
         which = max(range(len(lines)), key=lambda i: (lines[i][0] * first + lines[i][1], lines[i][0]))
         slope, constant = lines[which]

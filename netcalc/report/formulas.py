@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import random
-from math import lcm
 from typing import NamedTuple
 
 from .. import facts
 from ..arith import Condition, Formula, at, names_of, to_sympy
-from ..errors import NetcalcError, SpecError
-from .algebra import cases, floors, tree, without_floors
+from ..errors import NetcalcError
+from .algebra import cases, tree, without_floors
 from .blackboard import escaped
 from .fold import lines
 from .notation import Latex, Python, Text
+from .proof import check
 from .quantities import quantity, unmodelled
 
 FORMATS = ("text", "latex", "python", "sympy", "json")
-POINTS = 5  # at which a formula is compared with a counted network
-MAX_TRIES = 400  # random points that may be looked at to find those that meet all conditions
 WIDTH = 100
 
 
@@ -26,6 +23,7 @@ class FormulaResult(NamedTuple):
 
     names: what it is in, in the order wanted. conditions: what these must fulfil. checked: the number of random points
     at which it was compared with a counted network. groups: (label, formula) pairs that add up to it, if asked for.
+    ones: (name, figure) where a name must not be 1, and the figure where it is, if that is a number.
     """
 
     model: str
@@ -39,10 +37,15 @@ class FormulaResult(NamedTuple):
     groups: tuple = ()
     substituted: tuple = ()  # (name, formula) pairs
     unmodelled: tuple = ()  # what makes it a lower bound, in words
+    ones: tuple = ()
 
     def at(self, **values):
         """Its number for values of the names; a formula in those that are left out."""
         return at(self.value, values)
+
+    def cases(self) -> list:
+        """The terms of a maximum, each with when it is the largest, in words."""
+        return cases(self.value, 2 if self.ones else 1)
 
     def to_sympy(self):
         """As a sympy expression; its symbols are positive integers."""
@@ -59,7 +62,7 @@ class FormulaResult(NamedTuple):
             "formula": self.value if isinstance(self.value, int) else str(self.value),
             "factored": Python()(tree(self.value, self.names, factor=True)),
             "substituted": {name: str(value) for name, value in self.substituted},
-            "cases": [{"formula": str(item), "when": when} for item, when in cases(self.value)],
+            "cases": [{"formula": str(item), "when": when} for item, when in self.cases()],
             "unmodelled": list(self.unmodelled),
             "conditions": list(map(str, self.conditions)),
             "groups": [{"label": label, "formula": str(value)} for label, value in self.groups],
@@ -94,9 +97,10 @@ def formula(net, name: str, substitute: dict | None = None, by_group: bool = Fal
     checked = check(net, asked, value)
     value = at(value, found)
     groups = tuple((label, at(part, found)) for label, part in _groups(graph, asked)) if by_group else ()
+    conditions = [*(condition for condition, _ in graph.conditions), *checked.conditions()]
     return FormulaResult(
-        graph.spec.name, graph.variant, asked.name, asked.unit, value, _ordered(net, value, found), _conditions(graph, found, value),
-        checked, groups, tuple(found.items()), unmodelled(net, asked),
+        graph.spec.name, graph.variant, asked.name, asked.unit, value, _ordered(net, value, found), _open(conditions, found, value),
+        checked.points, groups, tuple(found.items()), unmodelled(net, asked), tuple(checked.ones.items()),
     )  # fmt: skip
 
 
@@ -110,10 +114,10 @@ def _ordered(net, value, found: dict) -> tuple:
     return tuple(name for name in dict.fromkeys(wanted) if name in names_of(value))
 
 
-def _conditions(graph, found: dict, value) -> tuple:
+def _open(conditions: list, found: dict, value) -> tuple:
     """What the names of a formula must fulfil, as far as it is not settled."""
     names = names_of(value)
-    conditions = [condition.at(found) for condition, _ in graph.conditions]
+    conditions = [condition.at(found) for condition in conditions]
     return tuple(dict.fromkeys(c for c in conditions if isinstance(c, Condition) and set(c.names()) & names))
 
 
@@ -128,54 +132,6 @@ def _groups(graph, asked) -> list:
         if len(parts) > 1:
             break
     return parts
-
-
-# -- the check
-
-
-def check(net, asked, value) -> int:
-    """Compare a formula with counted networks at random points; how many there were. Raises NetcalcError where it differs."""
-    graph = net.graph
-    if not isinstance(value, Formula) or not graph.free:
-        return 0
-    dice, checked = random.Random(0), 0
-    for point in _points(graph, value, dice):
-        try:
-            counted = asked.of(bound(net, point))
-        except SpecError:  # a size that the conditions do not know of, such as more layers than fit
-            continue
-        if at(value, point) != counted:
-            where = ", ".join(f"{name} = {number}" for name, number in point.items())
-            raise NetcalcError(f"error: the formula of {asked.name} gives {at(value, point)} for {where}, but the network counted there has {counted}\n"
-                               "  help: this is a fault of netcalc; please report it with the spec")  # fmt: skip
-        checked += 1
-        if checked == POINTS:
-            break
-    return checked
-
-
-def bound(net, values: dict):
-    """The network with numbers for names that were free."""
-    left = tuple(name for name in net.free_names if name not in values)
-    return type(net)(net.spec, {**net.given, **values}, net.variant_name, left)
-
-
-def _points(graph, value, dice):
-    """Random values for everything free that meet all conditions, small ones first."""
-    conditions = [condition for condition, _ in graph.conditions]
-    steps = {name: _step(name, value, conditions) for name in graph.free}
-    for attempt in range(MAX_TRIES):
-        most = 8 << min(attempt // 50, 6)
-        point = {name: dice.randint(1, most) * dice.choice((1, steps[name])) for name in graph.free}
-        if all(condition.at(point) is True for condition in conditions):
-            yield point
-
-
-def _step(name: str, value, conditions: list) -> int:
-    """A number whose multiples meet conditions of divisibility."""
-    quotients = [*floors(value), *(q for c in conditions for q in (*floors(c.left), *floors(c.right)))]
-    dens = [q.den for q in quotients if isinstance(q.den, int) and name in names_of(q.num)]
-    return min(lcm(*dens), 1 << 12) if dens else 1
 
 
 # -- how it is written
@@ -193,7 +149,7 @@ def _text(result: FormulaResult) -> str:
     plain, factored = _written(result.value, result.names), _written(result.value, result.names, True)
     if result.groups:
         found += _grouped(result)
-    largest = cases(result.value)
+    largest = result.cases()
     if largest:
         found += _cases(largest, result.names)
     else:
@@ -204,8 +160,11 @@ def _text(result: FormulaResult) -> str:
     if result.substituted:
         found.append(f"With {', '.join(f'{name} = {value}' for name, value in result.substituted)}.")
     found += _offer(result)
-    valid = f", with {' and '.join(map(str, result.conditions))}" if result.conditions else ""
-    found.append(f"Valid for whole numbers from 1 on{valid}.")
+    from_two = len(result.ones) == len(result.names)
+    conditions = [str(c) for c in result.conditions if not (from_two and str(c) in [f"{n} >= 2" for n in result.names])]
+    valid = f", with {' and '.join(conditions)}" if conditions else ""
+    found.append(f"Valid for whole numbers from {1 + from_two} on{valid}.")
+    found += [f"For {name} = 1 it is {figure:,}." for name, figure in result.ones if figure is not None]
     found += [f"Not modelled, so a lower bound: {text}." for text in result.unmodelled]
     found.append(_checked(result))
     return "\n".join(found)

@@ -50,6 +50,9 @@ class Unit:
 # -- what the table is about
 
 
+_FROM_TWO = "Formulas hold for sizes from 2 on: with a size of 1 a tensor can be laid out in other ways."
+
+
 def _above(memory: Memory) -> list[str]:
     run = memory.simulated
     dtype = f"{run.dtype} with autocast to {run.amp}" if run.amp else run.dtype
@@ -61,7 +64,8 @@ def _above(memory: Memory) -> list[str]:
         what = f"Training: {'; '.join([dtype, f'optimizer {run.optimizer}', f'loss {run.loss}', *more, _device(run.device)])}."
     batch = f" (batch {run.batch})" if not isinstance(run.batch, Formula) else ""
     title = memory._title()[0]
-    return [title if batch and f"[{run.batch}," in title else title + batch, what, *_peak_lines(memory)]
+    found = [title if batch and f"[{run.batch}," in title else title + batch, what, *_peak_lines(memory)]
+    return [*found, _FROM_TWO] if isinstance(memory.peak.bytes, Formula) else found
 
 
 def _device(profile) -> str:

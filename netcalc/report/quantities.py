@@ -14,13 +14,15 @@ from ..facts import total
 
 
 class Quantity(NamedTuple):
-    """A figure of a network. of: its number or formula. row: the attribute of a row that it is the sum of, if it is."""
+    """A figure of a network. of: its number or formula. row: the attribute of a row that it is the sum of, if it is.
+    ones: whether its formula can be another one where a size is 1."""
 
     name: str
     unit: str
     about: str
     of: Callable
     row: str | None = None
+    ones: bool = False
 
 
 def _sum(name: str) -> Callable:
@@ -45,7 +47,11 @@ QUANTITIES: dict[str, Quantity] = {
         _rows("backward-flops", "FLOPs", "operations of a backward pass", "backward_flops"),
         _rows("activations", "elements", "elements of the outputs of all layers", "activations"),
         Quantity(
-            "peak", "bytes", "the most memory that a training step takes: forward, loss and backward, on the CPU", _peak
+            "peak",
+            "bytes",
+            "the most memory that a training step takes: forward, loss and backward, on the CPU",
+            _peak,
+            ones=True,
         ),
     )
 }

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..arith import Condition, Extreme, Formula, Quotient, Undecided, at, names_of
 from ..errors import NetcalcError, SpecError
-from .formulas import bound, check
+from .proof import bound, check
 from .quantities import Quantity, quantity, unmodelled
 from .table import mebibytes
 
@@ -149,13 +149,18 @@ def _curve(net, asked: Quantity, unknown: str, step) -> _Curve:
     others = sorted(names_of(formula) - {unknown})
     if others:
         raise _still_free(asked, others)
-    check(freed, asked, formula)
+    ones = check(freed, asked, formula).ones
     conditions = [c for c, _ in freed.graph.conditions if set(c.names()) == {unknown}]
     constant = None if isinstance(formula, Formula) else formula
+
+    def figure(number):
+        here = value(number)
+        return ones[unknown] if here == 1 and unknown in ones else at(formula, {unknown: here})
+
     return _Curve(
-        lambda number: at(formula, {unknown: value(number)}) if constant is None else constant,
+        figure,
         lambda number: all(_holds(condition, unknown, value(number)) for condition in conditions),
-        value, _grows(formula), constant, MAX_EVALUATED,
+        value, _grows(formula) and (not ones or ones[unknown] <= at(formula, {unknown: 2})), constant, MAX_EVALUATED,
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import netcalc
 from netcalc.arith import Formula, maximum, symbol
 from netcalc.errors import NetcalcError
-from netcalc.report import formulas, quantities
+from netcalc.report import formulas, proof, quantities
 from netcalc.report.algebra import cases
 
 LITERATURE = json.loads((Path(__file__).parent.parent / "reference" / "formulas.json").read_text(encoding="utf-8"))
@@ -80,7 +80,7 @@ def test_the_exact_count_of_gpt():
     found = netcalc.load("gpt2").free(*names).formula("params")
     layers, d, v, t = map(symbol, names)
     assert found.value == layers * (12 * d**2 + 13 * d) + (v + t) * d + 2 * d
-    assert found.checked == formulas.POINTS
+    assert found.checked == proof.POINTS
     assert [str(condition) for condition in found.conditions] == ["n_embd % 12 == 0"]
     for name, published in (("gpt2", 124439808), ("gpt2_xl", 1557611200)):
         args = netcalc.load(name).graph.args
@@ -182,7 +182,7 @@ def test_every_quantity_by_hand(quantity, at_8x8_width_4):
     """For one 8 x 8 picture: stem 4 x 4 x 4, body 8 x 4 x 4 twice, pool 8 x 2 x 2."""
     found = netcalc.load(SMALL).free("width").formula(quantity)
     assert found.at(N=1, H=8, W=8, width=4) == at_8x8_width_4
-    assert found.checked == formulas.POINTS
+    assert found.checked == proof.POINTS
 
 
 def test_backward_is_that_of_the_table():
@@ -229,7 +229,7 @@ def test_the_points_meet_all_conditions():
     net = netcalc.load("gpt2").free("n_embd", "n_head", "n_layer")
     found = net.formula("macs")
     assert [str(condition) for condition in found.conditions] == ["n_embd % n_head == 0"]
-    assert found.checked == formulas.POINTS
+    assert found.checked == proof.POINTS
 
 
 def test_a_new_quantity_is_one_entry(monkeypatch):
@@ -342,7 +342,7 @@ def test_a_maximum_says_when_each_of_its_terms_is_the_largest(monkeypatch):
     monkeypatch.setitem(quantities.QUANTITIES, "peak", peak)
     net = netcalc.load("alexnet")
     found = net.formula("peak")
-    assert found.value == maximum(100 + 2 * n, 90 + 4 * n, 10 + 8 * n) and found.checked == formulas.POINTS
+    assert found.value == maximum(100 + 2 * n, 90 + 4 * n, 10 + 8 * n) and found.checked == proof.POINTS
     lines = str(found).split("\n")
     at_ = lines.index("the largest of")
     assert [line.split() for line in lines[at_ + 1 : at_ + 4]] == [
@@ -376,3 +376,22 @@ def _in_range(when: str, number: int) -> bool:
     if text == "every N":
         return True
     return eval(text.replace(" = ", " == "), {"N": number})
+
+
+def test_a_size_of_one_can_be_a_case_of_its_own():
+    """Heads are split, swapped with the positions and joined again: with one row only that is no copy, but a view."""
+    spec = """
+netcalc: 1
+input: [N, 500, 2]
+layers:
+  - Linear: 2
+  - Permute: [1, 0, 2]
+  - Reshape: [500, 2 * N]
+"""
+    net = netcalc.load(spec)
+    peak = net.formula("peak")
+    counted = {n: net.memory(batch=n).peak.bytes for n in (1, 2, 3, 50)}
+    assert all(peak.at(N=n) == counted[n] for n in (2, 3, 50)) and peak.at(N=1) != counted[1]
+    assert f"from 2 on.\nFor N = 1 it is {counted[1]:,}." in str(peak) and "N <= 1" not in str(peak)
+    found = net.solve(f"peak <= {counted[1]}", "N")
+    assert found.value == 1 and found.figure == counted[1]
