@@ -21,7 +21,7 @@ class Row:
 
     __slots__ = ("_grads", "_sizes", "_work", "bias", "buffers", "node", "output", "trainable", "weight")
 
-    def __init__(self, node: Node, sizes: _Sizes, grads: _Gradients):
+    def __init__(self, node: Node, sizes: _Sizes, grads: Gradients):
         self.node, self._sizes, self._grads = node, sizes, grads
         self.output = sizes.of(node.outputs[0])
         self.weight = self.bias = self.buffers = self.trainable = 0
@@ -126,29 +126,48 @@ class _Sizes:
         return found
 
 
-class _Gradients:
-    """Through which tensors a gradient flows: those made from something that trains, on the way to the loss."""
+class Gradients:
+    """Through which tensors a gradient flows: those made from something that trains, on the way to the loss.
 
-    def __init__(self, graph: Graph):
-        self.graph = graph
-        self.values: set[int] | None = None
-        self.lost: set[int] = set()  # layers that the loss does not depend on
+    fed: tensors from outside of the graph that need a gradient.
+    """
+
+    def __init__(self, graph: Graph, fed: tuple = ()):
+        self.graph, self._fed = graph, fed
+        self._values: set[int] | None = None
+        self._wanted: set[int] = set()
+        self._lost: set[int] = set()  # layers that the loss does not depend on
 
     def of(self, node: Node) -> tuple[tuple, bool]:
         """For each input whether it needs a gradient, and whether the layer has weights that train."""
-        if self.values is None:
-            self.values = set()
-            for earlier in (*self.graph.nodes, *self.graph.loss):
-                if _trains(earlier) or any(id(value) in self.values for value in earlier.inputs):
-                    self.values.update(id(value) for value in earlier.outputs if value.dtype in FLOATS)
-            self.lost = _lost(self.graph)
-        if id(node) in self.lost:
+        self._follow()
+        if id(node) in self._lost:
             return (False,) * len(node.inputs), False
-        return tuple(id(v) in self.values or _trained_parameter(v) for v in node.inputs), _trains(node)
+        return tuple(id(v) in self._values or _trained_parameter(v) for v in node.inputs), _trains(node)
+
+    def reaches(self, value: Value) -> bool:
+        """Whether something that trains has a part in a tensor."""
+        self._follow()
+        return id(value) in self._values
+
+    def comes_back(self, value: Value) -> bool:
+        """Whether a tensor is read on the way to the loss."""
+        self._follow()
+        return id(value) in self._wanted
+
+    def _follow(self):
+        if self._values is not None:
+            return
+        self._values = {id(value) for value in self._fed}
+        for node in (*self.graph.nodes, *self.graph.loss):
+            if _trains(node) or any(id(value) in self._values for value in node.inputs):
+                self._values.update(id(value) for value in node.outputs if value.dtype in FLOATS)
+        self._wanted, self._lost = _backward(self.graph)
 
 
-def _lost(graph: Graph) -> set[int]:
-    """The layers (their ids) to which no gradient comes back: no real number that is made of theirs gets to the loss."""
+def _backward(graph: Graph) -> tuple[set[int], set[int]]:
+    """By their ids: the tensors that are read on the way to the loss; the layers to which no gradient comes back, as no
+    real number that is made of theirs gets there."""
     ends = [v for node in graph.loss for v in node.inputs] if graph.loss else [v for _, v in graph.outputs]
     wanted, lost = {id(value) for value in ends}, set()
     for node in reversed(graph.nodes):
@@ -156,12 +175,12 @@ def _lost(graph: Graph) -> set[int]:
             wanted.update([id(value) for value in node.inputs])
         else:
             lost.add(id(node))
-    return lost
+    return wanted, lost
 
 
 def reached(graph: Graph):
     """How many trainable parameters get a gradient in a step: all but those that the loss does not depend on."""
-    lost, found = _lost(graph), {}
+    lost, found = _backward(graph)[1], {}
     for node in graph.nodes:
         if id(node) in lost:
             continue
@@ -185,10 +204,10 @@ def _trained_parameter(value: Value) -> bool:
     return value.part == -1 and not value.node.frozen
 
 
-def rows(graph: Graph, sizes: dict | None = None, loss: bool = False) -> list[Row]:
+def rows(graph: Graph, sizes: dict | None = None, loss: bool = False, fed: tuple = ()) -> list[Row]:
     """A row for every executed layer of the model, in order. `sizes` gives free dimensions a value. loss: those of the
-    loss too."""
-    grads, sizes = _Gradients(graph), _Sizes(sizes or {})
+    loss too. fed: tensors from outside of the graph that need a gradient."""
+    grads, sizes = Gradients(graph, fed), _Sizes(sizes or {})
     return [Row(node, sizes, grads) for node in (*graph.nodes, *(graph.loss if loss else ()))]
 
 

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from .axes import Axis
 from .family import Family, Fix, Invalid, error, family, reason
+from .quantities import QUANTITIES
+from .stretches import Stretches
 
 FEW = 4  # designs to a combination of structural values below which symbols are not worth their while
 MAX_KEPT = 5_000  # families remembered
@@ -41,6 +43,8 @@ class Evaluator:
         self.structural = [axis.name for axis in axes if not axis.numeric]
         self.reasons: Counter = Counter()
         self._families: dict = {}
+        summed = all(QUANTITIES[name].row is not None for name in wanted)
+        self._stretches = Stretches(net.spec) if summed else None
         self._reasons_known: dict = {}
         self._probe(designs)
 
@@ -73,7 +77,9 @@ class Evaluator:
         if found is None:
             free = {name: axis for name, axis in self.axes.items() if name not in self.structural}
             fixed = self._values(at, self.structural)
-            found = family(self.net, fixed, free, self.wanted, [self._values(one, free) for one in samples])
+            found = family(
+                self.net, fixed, free, self.wanted, [self._values(one, free) for one in samples], self._stretches
+            )
             if len(self._families) > MAX_KEPT:
                 self._families.clear()
             self._families[key] = found

@@ -7,10 +7,12 @@ from typing import NamedTuple
 
 from ..arith import Formula, Undecided, names_of, symbol
 from ..errors import NetcalcError, SpecError
+from ..facts import rows, total
 from ..layers.kinds import ArgumentError
 from .axes import VARIANT
 from .formulas import Compiled, Test, Unbounded, interval
-from .quantities import quantity
+from .quantities import QUANTITIES, quantity
+from .stretches import Network, Stretches, whole
 
 MAX_SIZE = 2**62  # of a dimension, as in the walk
 MAX_LAYERS = 3_000  # executed by a free repeat; far below the limits of the walk, which are for numbers
@@ -44,22 +46,22 @@ def with_values(net, values: dict):
     return net.at(**{name: value for name, value in values.items() if name != VARIANT})
 
 
-def family(net, fixed: dict, free: dict, wanted: list[str], samples: list[dict]):
+def family(net, fixed: dict, free: dict, wanted: list[str], samples: list[dict], stretches: Stretches | None = None):
     """The Family of the designs with the values `fixed`, or an Invalid. Raises Fix where it takes fewer symbols.
 
-    free: the axes to leave open, by name. samples: the values of `free` in some of the designs.
+    free: the axes to leave open, by name. samples: the values of `free` in some of the designs. stretches: what is known
+    of other designs.
     """
     ranges = {name: axis.range for name, axis in free.items()}
     try:
         made = with_values(net, {**fixed, **{name: symbol(name) for name in free}})
-        made.graph  # noqa: B018  (its errors come before those of quantities)
+        network = whole(made) if stretches is None else stretches.of(made)  # its errors come before those of quantities
     except (SpecError, Undecided) as problem:
         return _refused(net, fixed, free, problem, samples)
     try:
         if ranges:
-            _check_ranges(made.graph, ranges)
-        tests = [_test(condition, ranges) for condition, _ in made.graph.conditions if _concerns(condition, ranges)]
-        figures = {name: Compiled(_closed(quantity(made, name), name, ranges), ranges) for name in wanted}
+            _check_ranges(network, ranges)
+        return _counted(network, wanted, ranges)
     except Unbounded as problem:
         raise Fix(_fewest(problem.names & free.keys() or free, free)) from None
     except NetcalcError:
@@ -68,7 +70,22 @@ def family(net, fixed: dict, free: dict, wanted: list[str], samples: list[dict])
         if not free:
             raise
         raise Fix(_blamed(str(problem), free)) from None
-    return Family(tests, figures)
+
+
+def _counted(network: Network, wanted: list[str], ranges: dict) -> Family:
+    """The figures of a network: the sums of those of its stretches."""
+    conditions = dict.fromkeys(condition for stretch in network.stretches for condition in stretch.conditions)
+    tests = [_test(condition, ranges) for condition in conditions if _concerns(condition, ranges)]
+    parts = [stretch.count(lambda one: _figures(network, one, wanted)) for stretch in network.stretches]
+    sums = {name: total(part[name] for part in parts) for name in wanted}
+    return Family(tests, {name: Compiled(_closed(figure, name, ranges), ranges) for name, figure in sums.items()})
+
+
+def _figures(network: Network, stretch, wanted: list[str]) -> dict:
+    if network.whole is not None:
+        return {name: quantity(network.whole, name) for name in wanted}
+    found = rows(stretch.graph, network.sizes, fed=stretch.fed)
+    return {name: total(getattr(row, QUANTITIES[name].row) for row in found) for name in wanted}
 
 
 def _closed(figure, name: str, ranges: dict):
@@ -131,24 +148,35 @@ def _test(condition, ranges: dict) -> Test:
     return Test(condition, ranges)
 
 
-def _check_ranges(graph, ranges: dict):
+def _check_ranges(network: Network, ranges: dict):
     """Raises Unbounded where a number in the place of a symbol might be refused: an argument that its layer does not
     take, a size below 1 or beyond any tensor, a negative or very large count of copies."""
-    for value in graph.inputs.values():
+    for value in network.inputs.values():
         for size in value.shape:
             _check_size(size, ranges, 1)
-    for value in graph.args.values():
+    for value in network.args.values():
         for formula in _formulas(value):
             _ends(formula, ranges)
-    layers = 0
+    layers, free = 0, frozenset()
+    for stretch in network.stretches:
+        if stretch.size is None:
+            stretch.size = _most_layers(stretch.graph, ranges)
+        layers, free = layers + stretch.size[0], free | stretch.size[1]
+    if layers > MAX_LAYERS and free:
+        raise Unbounded(free)
+
+
+def _most_layers(graph, ranges: dict) -> tuple[int, frozenset]:
+    """The largest number of layers that a graph runs, and the names that it depends on. Raises Unbounded as above."""
+    layers, free = 0, frozenset()
     for node in graph.nodes:
         _check_arguments(node.layer, ranges)
         for value in node.outputs:
             for size in value.shape:
                 _check_size(size, ranges, None)
         layers += _check_copies(node, ranges)
-        if layers > MAX_LAYERS and isinstance(node.times, Formula):
-            raise Unbounded(node.times.names())
+        free |= names_of(node.times)
+    return layers, free
 
 
 def _ends(formula, ranges: dict) -> tuple | None:

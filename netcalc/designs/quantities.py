@@ -17,11 +17,13 @@ TITLES = {
 
 
 class Quantity(NamedTuple):
-    """A figure: how a table heads its column, its unit ("" for a count, "bytes"), and what works it out of a net."""
+    """A figure: how a table heads its column, its unit ("" for a count, "bytes"), what works it out of a net, and the
+    attribute of rows that it is the sum of, if it is."""
 
     title: str
     unit: str
     of: Callable
+    row: str | None = None
 
 
 def _of(row: str) -> Callable:
@@ -29,7 +31,8 @@ def _of(row: str) -> Callable:
 
 
 QUANTITIES: dict[str, Quantity] = {
-    name: Quantity(title, "", _of(quantities.quantity(name).row)) for name, title in TITLES.items()
+    name: Quantity(title, "", _of(quantities.quantity(name).row), quantities.quantity(name).row)
+    for name, title in TITLES.items()
 }
 
 

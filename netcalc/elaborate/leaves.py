@@ -68,13 +68,14 @@ def broadcasts(a: tuple, b: tuple) -> bool:
 
 
 def _layer(walk, item, cls, given, env, shapes):
+    if given:  # arguments that come with a kind of layer are another's where the block is called with another kind
+        return bound(item, cls, env, given, shapes, walk.layers)
     key = (id(item), cls)
     layer = walk.static.get(key)
-    if layer is not None:
-        return layer
-    layer = bound(item, cls, env, given, shapes, walk.layers)
-    if not given and is_static(item, cls, env):
-        walk.static[key] = layer
+    if layer is None:
+        layer = bound(item, cls, env, given, shapes, walk.layers)
+        if is_static(item, cls, env):
+            walk.static[key] = layer
     return layer
 
 

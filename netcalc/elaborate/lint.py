@@ -80,14 +80,28 @@ def _verb(node: Node) -> str:
 
 def _sharing(value: Value, uses, inplace: Node):
     """Everyone but the in-place layer who reads a tensor or a view of it, not by way of that layer."""
+    for alias in _aliases(value, uses, inplace):
+        yield from (node for node in uses.get(id(alias), ()) if node is not inplace)
+
+
+def _aliases(value: Value, uses, inplace: Node):
+    """A tensor and the views of it that are not made by way of the in-place layer."""
     todo = [value]
     while todo:
-        for node in uses.get(id(todo.pop()), ()):
-            if node is inplace:
-                continue
-            yield node
-            if node.layer.views:
+        alias = todo.pop()
+        yield alias
+        for node in uses.get(id(alias), ()):
+            if node is not inplace and node.layer.views:
                 todo += node.outputs
+
+
+def overwrites(graph: Graph, value: Value | None) -> bool:
+    """Whether an in-place layer overwrites a tensor, or what it is a view of. Raises SpecError E416 where it overwrites
+    what another layer of the graph still has to read."""
+    uses = _uses(graph)
+    _check_inplace(graph, uses)
+    inplace = [node for node in graph.nodes if node.layer.inplace and node.inputs]
+    return any(alias is value for node in inplace for alias in _aliases(node.inputs[0], uses, node))
 
 
 # -- warnings about the graph

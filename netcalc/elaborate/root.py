@@ -16,7 +16,7 @@ def root_environment(spec: Spec, given: dict, variant: str | None, free) -> tupl
     if not spec.body or spec.inputs is None:
         raise fail("E203", "this file has only blocks: there is no network in it", spec.entry.where,
                    "import its blocks from another file")  # fmt: skip
-    dimensions = _dimensions(spec)
+    dimensions = dimensions_of(spec)
     _check_given(given, spec, dimensions, "--set")
     _check_given(dict.fromkeys(free), spec, dimensions, "--free")
     chosen = _variant(spec, variant)
@@ -52,7 +52,7 @@ def _checked_shape(declared, env: Env) -> tuple:
     return shape
 
 
-def _dimensions(spec: Spec) -> list[str]:
+def dimensions_of(spec: Spec) -> list[str]:
     """The free dimensions: words with a capital letter in the inputs' shapes that are not arguments."""
     found: dict[str, None] = {}
     for declared in spec.inputs.values():
@@ -64,7 +64,7 @@ def _dimensions(spec: Spec) -> list[str]:
 
 def check_given(given: dict, spec: Spec, option: str):
     """Raises SpecError where a name is neither an argument nor a free dimension of a spec."""
-    _check_given(given, spec, _dimensions(spec), option)
+    _check_given(given, spec, dimensions_of(spec), option)
 
 
 def _check_given(given: dict, spec: Spec, dimensions: list[str], option: str):

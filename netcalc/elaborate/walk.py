@@ -233,17 +233,17 @@ def _names_beside(scope: Scope) -> set[str]:
     found: set[str] = set()
     while scope is not None:
         body = scope.block.body if scope.block is not None else [*(scope.item.body or ()), *(scope.item.shortcut or ())]
-        found.update(scope.named, _names_of(body))
+        found.update(scope.named, names_of(body))
         scope = scope.outer if scope.outer is not None and scope.outer.path == scope.path else None
     return found
 
 
-def _names_of(body: list[Item]) -> set[str]:
+def names_of(body: list[Item]) -> set[str]:
     """The names in a list of layers, with those inside wiring that has no name itself."""
     found = {item.name for item in body if item.name}
     for item in body:
         if item.name is None and item.type in ("Residual", "Parallel"):
-            found |= _names_of([*(item.body or ()), *(item.shortcut or ())])
+            found |= names_of([*(item.body or ()), *(item.shortcut or ())])
     return found
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import pytest
 
 from .specs import error, graph, net, net_error, output, types
@@ -171,6 +173,14 @@ def test_kinds(args, expected):
 def test_arguments_given_with_a_kind_and_where_it_is_used():
     text = "args: {Conv: {Conv2d: {kernel_size: 3, padding: 1}}}\ninput: [N, 3, 8, 8]\nlayers: [{Conv: {out_channels: 5}}, {Conv: {out_channels: 6, padding: 0}}]"
     assert output(graph(text)) == "[N, 6, 6, 6]"
+
+
+def test_each_call_of_a_block_has_the_arguments_of_its_own_kind():
+    """A PReLU has one slope, with num_parameters as many as that: 1 + 4, in whichever order."""
+    for kinds in (("PReLU", "{PReLU: {num_parameters: 4}}"), ("{PReLU: {num_parameters: 4}}", "PReLU")):
+        calls = ", ".join(f"{{B: {{K: {kind}}}}}" for kind in kinds)
+        found = graph(f"input: [N, 4]\nlayers: [{calls}]\nblocks: {{B: {{args: {{K: }}, layers: [K]}}}}\n")
+        assert sum(prod(shape) for _, shape, *_ in found.tensors()) == 5
 
 
 def test_what_stands_beside_a_kind_is_evaluated_where_it_is_written():
