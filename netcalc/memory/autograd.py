@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 from itertools import count
 
-from .tensors import Tensor, is_dense
+from .tensors import Tensor, is_dense, like
 
 LEAF_ORDER = -(1 << 62)  # a leaf's gradient is accumulated before anything else
 
@@ -16,14 +16,16 @@ LEAF_ORDER = -(1 << 62)  # a leaf's gradient is accumulated before anything else
 class Node:
     """An operation in the graph. edges: for each input where its gradient goes: (node, output number), a leaf, or None.
     backward: from the gradients of the outputs (None where there is none) to those of the inputs. shapes: those of the
-    inputs where gradients are summed to them after the node has run, because the inputs were broadcast."""
+    inputs where gradients are summed to them after the node has run, because the inputs were broadcast. dtypes: those of the
+    inputs, to which gradients are cast then."""
 
-    __slots__ = ("backward", "edges", "layer", "name", "order", "outputs", "saved", "shapes")
+    __slots__ = ("backward", "dtypes", "edges", "layer", "name", "order", "outputs", "saved", "shapes")
 
     def __init__(self, order: int, name: str, layer: str, edges: tuple, backward, saved: list, outputs: int):
         self.order, self.name, self.layer, self.edges = order, name, layer, edges
         self.backward, self.saved, self.outputs = backward, saved, outputs
         self.shapes: tuple | None = None
+        self.dtypes: tuple = ()
 
 
 def edge(tensor: Tensor | None):
@@ -94,9 +96,7 @@ class Engine:
             given = backward(*gradients)
             given = list(given) if isinstance(given, (list, tuple)) else [given]
         del backward
-        for number, shape in enumerate(node.shapes or ()):
-            if given[number] is not None:
-                given[number] = self.tape.summed_to(given[number], shape)
+        self._fitted(node, given)
         del gradients
         node.saved = ()
         added = []  # gradients that were added to others: they go when all are delivered
@@ -105,6 +105,18 @@ class Engine:
             if target is not None and self._deliver(target, gradient):
                 added.append(gradient)
             del gradient
+
+    def _fitted(self, node: Node, given: list):
+        """validate_outputs: gradients take the shape and the dtype of the inputs, one after the other."""
+        for number, dtype in enumerate(node.dtypes):
+            gradient = given[number]
+            if gradient is None:
+                continue
+            if node.shapes is not None:
+                gradient = self.tape.summed_to(gradient, node.shapes[number])
+            if gradient.dtype != dtype:
+                gradient = self.tape.make(gradient.shape, dtype, like(gradient), what="cast of the gradient")
+            given[number] = gradient
 
     def _deliver(self, target, gradient: Tensor | None) -> bool:
         """Hand a gradient on; whether it was added to one that was there."""

@@ -108,6 +108,7 @@ class Tape:
         edges = tuple(edge(tensor) for tensor in inputs)
         self.order += 1
         node = Node(self.order, name, self.layer, edges, backward, kept, len(listed))
+        node.dtypes = tuple(None if tensor is None else tensor.dtype for tensor in inputs)
         if self.dropped is not None and any(tensor is not None for tensor in saved):
             self.dropped.append(node)
         for number, output in enumerate(listed):

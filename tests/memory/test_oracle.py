@@ -31,6 +31,9 @@ NETS = {
     "three": HEAD
     + "  - a: {Linear: 6}\n  - b: Tanh\n    from: a\n  - c: Sigmoid\n    from: a\n  - d: GELU\n    from: a\n"
     + "  - Add: [b, c]\n  - Add: [prev, d]\nloss: MSELoss\n",
+    "strided": "netcalc: 1\nname: Net\ninput: [N, 6, 7]\nlayers:\n  - Linear: 7\n  - Transpose: {dim0: 1, dim1: 2}\n  - LayerNorm\n"
+    "  - Transpose: {dim0: 1, dim1: 2}\n  - Conv1d: {out_channels: 5, kernel_size: 3}\n  - Transpose: {dim0: 1, dim1: 2}\n"
+    "  - Linear: 5\n",
     "mse": HEAD + "  - Linear: 6\nloss: MSELoss\n",
     "logits": HEAD + "  - Linear: 6\nloss: BCEWithLogitsLoss\n",
     "convolution": "netcalc: 1\nname: Net\ninput: [N, 3, 8, 8]\nlayers:\n  - Conv2d: {out_channels: 4, kernel_size: 3}\n"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..tensors import Tensor, like, strides_in
+from itertools import zip_longest
+
+from ..tensors import Tensor, like, normal, strides_in, strides_of
 from .autocast import autocast
 from .products import HALF
 
@@ -19,7 +21,17 @@ class Attention:
             mask = self.where(mask, None, None, q.dtype)
         if way == "math":
             return self._math(q, k, v, mask, p if dropped else 0, causal)
+        if way == "efficient" and mask is not None:
+            mask = self._aligned_mask(mask, (*q.shape[:3], k.shape[2]))
         return self._fused(q, k, v, mask, way)
+
+    def _aligned_mask(self, mask: Tensor, scores: tuple) -> Tensor:
+        """preprocess_mask: rows of a multiple of 8, of which the first part is seen, for each sample and head."""
+        length, strides = mask.shape[-1], strides_of(mask)
+        if not (_same(strides[-1], 1) and all(_divides(8, stride) for stride in strides[:-1])):
+            wide = self.resized(mask, (*mask.shape[:-1], length + 8 - length % 8))
+            mask = self.narrow(wide, -1, length)
+        return self.expand(mask, scores)
 
     def attention_way(self, q, k, v, mask, dropped: bool) -> str:
         """Which kernel does it: "flash", "efficient" or "math", on the CPU "cpu" or "math" (sdp_utils.cpp)."""
@@ -40,17 +52,29 @@ class Attention:
         lse = self.make((n, h, length), "float32", what="log-sum-exp")
         state = {"cpu": (), "flash": ((2,), ()), "efficient": ((), ())}[way]
         extra = [self.make(shape, "int64", what="random state") for shape in state]
-        needs = [x.needs_grad for x in (q, k, v)]
-        layouts = [(x.shape, like(x) if way == "flash" else strides_in(x.shape, BSHD)) for x in (q, k, v)]
+        learned = [x for x in (q, k, v, mask) if x is not None]
+        needs = [x.needs_grad for x in learned]
+        shapes = [x.shape for x in learned]
+        layouts = [like(x) if way == "flash" else strides_in(x.shape, BSHD) for x in (q, k, v)]
 
         def back(g):
-            made = [self.make(shape, g.dtype, strides, what="gradient") for shape, strides in layouts]
-            return [m if need else None for m, need in zip(made, needs, strict=True)]
+            made = [self.make(shape, g.dtype, s, what="gradient") for shape, s in zip(shapes, layouts, strict=False)]
+            if len(needs) > 3 and needs[3]:
+                made.append(self._bias_gradient(shapes[3], g.dtype))
+            return [m if need else None for m, need in zip_longest(made, needs)]
 
-        return self.record("attention", y, [q, k, v], back, [q, k, v, y, lse, mask, *extra])
+        return self.record("attention", y, learned, back, [q, k, v, y, lse, mask, *extra])
+
+    def _bias_gradient(self, shape: tuple, dtype: str) -> Tensor:
+        """In rows of a multiple of 16."""
+        whole = self.make((*shape[:-1], (shape[-1] + 15) // 16 * 16), dtype, what="gradient of the bias")
+        return whole.alias(shape, normal(shape, strides_of(whole)))
 
     def _math(self, q, k, v, bias, p, causal: bool) -> Tensor:
-        """_scaled_dot_product_attention_math: scaled query and key, scores, softmax, dropout, weighted sum."""
+        """_scaled_dot_product_attention_math: scaled query and key, scores, softmax, dropout, weighted sum. 16-bit types are
+        worked with in float32; then not only the output is cast back, but the weights too, which nobody gets."""
+        before = q.dtype
+        q, k, v = (self.cast(x, "float32") if x.dtype in HALF else x for x in (q, k, v))
         scaled = self.scaled(q)
         if causal:
             bias = self._causal_bias(q, k)
@@ -62,7 +86,10 @@ class Attention:
         weights = self.softmax(weights)
         if p:
             weights = self.dropout(weights, p)
-        return self.matmul(weights, v)
+        unread = self.cast(weights, before)
+        y = self.cast(self.matmul(weights, v), before)
+        del unread
+        return y
 
     def _causal_bias(self, q, k) -> Tensor:
         shape = q.shape[2], k.shape[2]
@@ -80,6 +107,10 @@ class Attention:
 
 def _same(a, b) -> bool:
     return a is b or a == b
+
+
+def _divides(number: int, size) -> bool:
+    return _same(size, size // number * number)
 
 
 __all__ = ["Attention"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...arith import prod
 from ..tensors import Tensor, like
 from .autocast import autocast
-from .products import HALF, Products
+from .products import HALF, Products, format_of
 
 
 class Modules(Products):
@@ -48,7 +48,8 @@ class Modules(Products):
     @autocast("layer_norm")
     def layer_norm(self, x: Tensor, w: Tensor | None, b: Tensor | None, axes: int) -> Tensor:
         """F.layer_norm over the last `axes` dimensions."""
-        source = self.inside(x.shape, x.dtype, "copy") if x.strides is not None else x
+        strided = x.strides is not None
+        source = self.inside(x.shape, x.dtype, "copy") if strided else x
         y = self.make(x.shape, x.dtype, what="output")
         rows = (*x.shape[: len(x.shape) - axes], *[1] * axes)
         stats = [self.make(rows, self.statistics(x, w), what=what) for what in ("mean", "rstd")]
@@ -56,11 +57,11 @@ class Modules(Products):
         tail, weight = x.shape[len(x.shape) - axes :], w.dtype if w is not None else x.dtype
 
         def back(g):
-            copy = self.inside(g.shape, g.dtype, "copy") if g.strides is not None else None
+            copies = [self.inside(g.shape, g.dtype, "copy") for copied in (g.strides is not None, strided) if copied]
             dx = self.make(g.shape, g.dtype, what="gradient of the input") if needs[0] else None
             dw = self.make(tail, weight, what="gradient of the weight") if needs[1] else None
             db = self.make(tail, weight, what="gradient of the bias") if needs[2] else None
-            del copy
+            del copies
             return [dx, dw, db]
 
         del source
@@ -88,18 +89,20 @@ class Modules(Products):
 
     def max_pool(self, x: Tensor, shape) -> Tensor:
         """Max pooling: the input and the int64 indices are saved."""
-        y = self.make(shape, x.dtype, what="output")
-        indices = self.make(shape, "int64", what="indices")
-        before = x.shape
-        return self.record(
-            "max_pool", y, [x], lambda g: self.make(before, g.dtype, what="gradient of the input"), [x, indices]
-        )
+        strides = format_of(x, shape)
+        y = self.make(shape, x.dtype, strides, what="output")
+        indices = self.make(shape, "int64", strides, what="indices")
+        return self.record("max_pool", y, [x], self._gradient_like(x), [x, indices])
+
+    def _gradient_like(self, x: Tensor):
+        """A backward that makes a gradient of the shape of x, in its memory format."""
+        before, strides = x.shape, format_of(x, x.shape)
+        return lambda g: self.make(before, g.dtype, strides, what="gradient of the input")
 
     def avg_pool(self, x: Tensor, shape) -> Tensor:
         """Average pooling: the input is kept, though only its shape is needed."""
-        y = self.make(shape, x.dtype, what="output")
-        before = x.shape
-        return self.record("avg_pool", y, [x], lambda g: self.make(before, g.dtype, what="gradient of the input"), [x])
+        y = self.make(shape, x.dtype, format_of(x, shape), what="output")
+        return self.record("avg_pool", y, [x], self._gradient_like(x), [x])
 
     def adaptive_avg_pool(self, x: Tensor, shape, axes: int) -> Tensor:
         """To one position it is a mean, else a pooling of its own."""
@@ -109,9 +112,8 @@ class Modules(Products):
 
     def resized(self, x: Tensor, shape) -> Tensor:
         """Interpolation or constant padding: nothing is saved."""
-        y = self.make(shape, x.dtype, what="output")
-        before = x.shape
-        return self.record("upsample", y, [x], lambda g: self.make(before, g.dtype, what="gradient of the input"))
+        y = self.make(shape, x.dtype, format_of(x, shape), what="output")
+        return self.record("upsample", y, [x], self._gradient_like(x))
 
     @autocast("upsample")
     def upsampled(self, x: Tensor, shape) -> Tensor:

@@ -42,6 +42,8 @@ class Losses(Recurrent):
 
         def back(g):
             sigmoid = self.make(before, g.dtype, what="sigmoid")
+            if self.rules.in_place:
+                return [sigmoid]
             difference = self.make(before, g.dtype, what="difference")
             del sigmoid
             found = self.make(before, g.dtype, what="gradient")

@@ -66,18 +66,14 @@ class Pointwise(Views):
         """a + b, or a - b: both get the incoming gradient itself, summed where they were broadcast."""
         y = self._binary(a, b)
         needs = a.needs_grad, b.needs_grad
-        types = a.dtype, b.dtype
 
         def back(g):
-            first = self.to_dtype(g, types[0]) if needs[0] else None
+            first = g.alias() if needs[0] else None
             if not needs[1]:
                 return first, None
-            return first, self.as_gradient(g) if negative else self.to_dtype(g, types[1])
+            return first, self.as_gradient(g) if negative else g.alias()
 
         return self.reduced(self.record("sub" if negative else "add", y, [a, b], back), a, b)
-
-    def to_dtype(self, g: Tensor, dtype: str) -> Tensor:
-        return g.alias() if g.dtype == dtype else self.make(g.shape, dtype, like(g), what="cast")
 
     def add_(self, a: Tensor, b: Tensor) -> Tensor:
         """a += b."""
@@ -91,7 +87,6 @@ class Pointwise(Views):
         """a * b or a / b: each is saved where the other needs a gradient."""
         y = self._binary(a, b)
         needs = a.needs_grad, b.needs_grad
-        types = a.dtype, b.dtype
         if divide:
             saved = [b, a if needs[1] else None]
         else:
@@ -99,19 +94,16 @@ class Pointwise(Views):
 
         def back(g):
             if not divide:
-                first = self.typed(g, types[0]) if needs[0] else None
-                return first, self.typed(g, types[1]) if needs[1] else None
+                first = self.as_gradient(g) if needs[0] else None
+                return first, self.as_gradient(g) if needs[1] else None
             second = None
             if needs[1]:  # -grad * (a / b / b)
                 held = [self.as_gradient(g) for _ in range(3)]
                 second = self.as_gradient(g)
                 del held
-            return self.typed(g, types[0]) if needs[0] else None, second
+            return self.as_gradient(g) if needs[0] else None, second
 
         return self.reduced(self.record("div" if divide else "mul", y, [a, b], back, saved), a, b)
-
-    def typed(self, g: Tensor, dtype: str) -> Tensor:
-        return self.make(g.shape, dtype, like(g), what="gradient")
 
     def _binary(self, a: Tensor, b: Tensor) -> Tensor:
         shape = a.shape if a.shape is b.shape else broadcast(a.shape, b.shape)

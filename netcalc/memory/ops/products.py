@@ -170,20 +170,22 @@ class Products(Pointwise):
         """Input and weight are saved, both, if anything needs a gradient. An input in channels-last order gives an output
         and gradients in that order, the weight's too, which is then copied into the order of the parameter."""
         order = last_order(x)
-        source = self.inside(x.shape, x.dtype, "copy") if x.strides is not None and order is None else x
+        strided = x.strides is not None and order is None
+        source = self.inside(x.shape, x.dtype, "copy") if strided else x
         strides = (lambda of: None) if order is None else (lambda of: strides_in(of, order))
         y = self.make(shape, x.dtype, strides(shape), what="output")
         needs = x.needs_grad, w.needs_grad, b is not None and b.needs_grad
         before, out, bias = x.shape, w.shape, b.shape if b is not None else ()
 
         def back(g):
+            source = self.inside(before, g.dtype, "copy") if strided and (needs[1] or not self.rules.cuda) else None
             fits = g.strides is None if order is None else last_order(g) is not None
             copy = None if fits else self.inside(g.shape, g.dtype, "copy")
             dx = self.make(before, g.dtype, strides(before), what="gradient of the input") if needs[0] else None
             layout = None if self.rules.cuda else strides(out)
             dw = self.make(out, g.dtype, layout, what="gradient of the weight") if needs[1] else None
             db = self.make(bias, g.dtype, what="gradient of the bias") if needs[2] else None
-            del copy
+            del copy, source
             return [dx, dw, db]
 
         del source
@@ -200,6 +202,12 @@ class Products(Pointwise):
 
         y = self.record("trilinear", y, [x1, w, x2], back, [x1, w, x2])
         return y if b is None else self.add_(y, b)
+
+
+def format_of(x: Tensor, shape: tuple) -> tuple | None:
+    """The strides of a tensor of a shape in the memory format of another: channels last, or contiguous."""
+    order = last_order(x)
+    return None if order is None else strides_in(shape, order)
 
 
 def last_order(x: Tensor) -> tuple | None:

@@ -18,6 +18,9 @@ aten = torch.ops.aten
 #: losses whose scalar lives in a block of the size of what was reduced
 FULL_SIZE = {aten.mse_loss.default, aten.smooth_l1_loss.default, aten.soft_margin_loss.default,
              aten.binary_cross_entropy.default}  # fmt: skip
+#: kernels that copy operands which do not lie in memory as they want them: places in the arguments, in the order of copying
+COPIED = {aten.native_layer_norm.default: (0,), aten.native_layer_norm_backward.default: (0, 1),
+          aten.convolution.default: (0,), aten.convolution_backward.default: (1, 0)}  # fmt: skip
 #: functions inside which the sum of two tensors is made in place
 ADDS = {torch.nn.functional.linear, torch.nn.functional.scaled_dot_product_attention,
         torch.nn.functional.multi_head_attention_forward}  # fmt: skip
@@ -55,11 +58,28 @@ class Tracker(TorchDispatchMode):
         result = self._in_place(function, args) if self.redo else NotImplemented
         if result is NotImplemented:
             result = function(*args, **(kwargs or {}))
+        copies = self._copies(function, args) if self.redo else ()
         size = _elements(args[0]) if self.redo and function in FULL_SIZE and args[2:3] != (0,) else None
         for tensor in tree_leaves(result):
             if isinstance(tensor, torch.Tensor):
                 self.see(tensor, str(function), size)
+        self.events += [(number, -bytes_, label) for number, bytes_, label in copies]
         return result
+
+    def _copies(self, function, args) -> list[tuple[int, int, str]]:
+        """Note the copies that a kernel makes of its operands, before it makes its output."""
+        wanted = torch.contiguous_format
+        if function in (aten.convolution.default, aten.convolution_backward.default):
+            wanted = torch._prims_common.suggest_memory_format(args[function is aten.convolution_backward.default])
+        found = []
+        for at in COPIED.get(function, ()):
+            if not args[at].is_contiguous(memory_format=wanted):
+                self.made += 1
+                found.append(
+                    (self.made - 1, args[at].numel() * args[at].element_size(), f"{self.place()} copy".strip())
+                )
+        self.events += found
+        return found
 
     def see(self, tensor: torch.Tensor, what: str, size: int | None = None):
         """Note a tensor's storage, if it is new and on the device that is measured."""
