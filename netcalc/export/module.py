@@ -89,18 +89,21 @@ class Emitter:
         self._find_paths(self.graph.root, self.written.plans[self.graph.spec.name], "", "", paths)
         return {id(node): paths.get(id(node)) or paths[node.path] for node in self.graph.nodes}
 
-    def _find_paths(self, scope: Scope, plan: Plan, base: str, module: str, found: dict):
-        """base, module: the path of the class `plan` in the graph and in the source. found: by path, or by the layer's id."""
+    def _find_paths(self, scope: Scope, plan: Plan, base: str, module: str, found: dict, own: bool = True):
+        """base, module: the path of the class `plan`, or of an nn.Sequential in it (`own` is false there: its elements have
+        the names that they have in the graph), in the graph and in the source. found: by path, or by the layer's id."""
         for member in scope.members:
             path = member.path[len(base) + 1 :] if base else member.path
-            renamed = plan.renamed.get(self.twins.counterpart(member))
-            attribute = renamed or plan.generated.get(path, path).removeprefix("self.")
+            renamed = plan.renamed.get(self.twins.counterpart(member)) if own else None
+            attribute = renamed or (plan.generated.get(path, path).removeprefix("self.") if own else path)
             here = f"{module}.{attribute}" if module else attribute
             found.setdefault(id(member) if renamed else member.path, here)
             if isinstance(member, Scope) and not is_again(member):
                 inner = self.plan(member) if member.kind == "block" else self.group_of(member)
-                if inner is None:
-                    self._find_paths(member, plan, base, module, found)
+                if inner is None and member.path == scope.path:
+                    self._find_paths(member, plan, base, module, found, own)
+                elif inner is None:
+                    self._find_paths(member, plan, member.path, here, found, False)
                 else:
                     self._find_paths(member, inner, member.path, here, found)
 
@@ -188,9 +191,10 @@ class Emitter:
                 self.written.add("by_scope", id(scope), plan)
 
     def group_plan(self, item, entries, names: Names) -> Plan:
-        """The class of a group with wiring of its own."""
-        scopes = [(e.frame, e.member, e.index) for e in entries]
-        key = tuple(id(scope) for _, scope, _ in scopes)
+        """The class of a group with wiring of its own. Its forward must suit the runs of a Reuse too: what is one tensor
+        in the first run may be two in a later one."""
+        key = tuple(id(e.member) for e in entries)
+        scopes = [(e.frame, run, e.index) for e in entries for run in self.flow.all_runs([e.member])]
         plan = self.written.groups.get(key)
         if plan is None:
             items = item.body if item.type not in ("Residual", "Parallel") else naming.inner(item)

@@ -59,7 +59,9 @@ def _call(scope: Scope) -> tuple:
     for name in [*env.pending]:
         env.lookup(name)
     values = tuple((name, _frozen(value)) for name, value in env.values.items())
-    return id(scope.block), values, tuple((v.shape, v.dtype) for v in scope.inputs.values())
+    given = [key(value) for value in scope.inputs.values()]
+    shapes = tuple((v.shape, v.dtype) for v in scope.inputs.values())
+    return id(scope.block), values, shapes, tuple(map(given.index, given))  # the same tensor twice is another call
 
 
 def _frozen(value):

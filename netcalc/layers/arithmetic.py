@@ -257,6 +257,7 @@ class Join(Layer):
 
     inputs = (2, None)
     accepts = "any"
+    same_dtype = 0
     function = ""
 
     dim = arg(axis)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 import netcalc
 from netcalc.errors import NetcalcError
@@ -136,3 +137,19 @@ def test_a_loss_that_reads_no_output_is_refused():
     spec = "input: [N, 4]\nlayers: [{Linear: 4}]\nloss: [{Add: [prev, input]}, MSELoss]\n"
     with pytest.raises(NetcalcError, match="reads the input `input`, which is not an output"):
         netcalc.load(HEAD + spec).export_torch()
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        "[{Block: null, from: {first: prev, skip: input}, repeat: 2}]",
+        "[{step: {Block: null}, from: {first: prev, skip: input}, repeat: 2}]",
+        "[{step: [{Sub: [prev, input]}]}, {Reuse: step}]",
+        "[{step: [{inner: [{Sub: [prev, input]}]}]}, {Reuse: step}]",
+    ],
+)
+def test_what_is_one_tensor_in_the_first_run_may_be_two_in_the_next(layers):
+    """x - x is 0, and 0 - x is -x: the class must not read twice what the first run has twice."""
+    block = "blocks: {Block: {inputs: {first: [N, D], skip: [N, D]}, layers: [{Sub: [first, skip]}]}}"
+    x = torch.arange(8.0).reshape(2, 4)
+    assert torch.equal(netcalc.load(f"{HEAD}input: [N, 4]\nlayers: {layers}\n{block}\n").to_torch()(x), -x)

@@ -101,6 +101,9 @@ def test_a_mask_must_be_bool_and_choices_of_one_dtype():
     assert "error[E417]: Where of float32 (the input `x`) and int64 (the input `w`)" in error(
         text + "  - Where: [m, x, w]\n"
     )
+    assert "error[E417]: Concat of float32 (the input `x`) and bool (the input `m`)" in error(
+        text + "  - Concat: {dim: 1}\n    from: [x, m]\n"
+    )
     assert "error[E401]" in error(text.replace("m: {shape: [N, 4]", "m: {shape: [N, 3]") + "  - Where: [m, x, 0]\n")
     assert "error[E411]: the first operand of Where is a mask, not a number" in error(text + "  - Where: [1, m, m]\n")
 

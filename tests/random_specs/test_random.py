@@ -1,8 +1,8 @@
 """Random specs over all layers of the language: netcalc's figures, and the module that it exports, against torch.
 
 Hypothesis builds a spec layer by layer, as a person would. The exported module then runs forward on the CPU, and backward
-where the spec has a loss; shapes, parameters, buffers, MACs, gradients and the state_dict are compared. A spec that fails
-is printed as YAML. NETCALC_RANDOM=1 searches further than the 972 specs of every run.
+where the spec has a loss; shapes, parameters, buffers, MACs, gradients and the state_dict are compared, and the outputs
+with those of the graph run layer by layer. A spec that fails is printed as YAML. NETCALC_RANDOM=1 searches further than the 972 specs of every run.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 import netcalc
 from netcalc.layers import REGISTRY
 
+from .direct import differing
 from .specs import KINDS, specs, specs_with
 from .strategies import STRATEGIES
 
@@ -56,8 +57,11 @@ def proven(builder):
     text = builder.text()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's, about sizes that a spec may well have
-        result = netcalc.load(text).verify("cpu", train="loss" in builder.spec, memory=False)
+        net = netcalc.load(text)
+        result = net.verify("cpu", train="loss" in builder.spec, memory=False)
+        values = differing(net) if result.ok else []
     assert result.ok, f"\n{text}\n{result.format()}"
+    assert not values, f"\n{text}\n{values}"
 
 
 @pytest.mark.parametrize("kind", KINDS)
