@@ -14,6 +14,7 @@ import argparse
 import json
 import subprocess
 import sys
+from functools import partial
 from statistics import median
 from time import perf_counter
 from typing import NamedTuple
@@ -24,6 +25,8 @@ import netcalc
 from netcalc import catalog
 from netcalc.errors import NetcalcError
 from netcalc.export import examples, live
+from netcalc.oracle.loop import Loop, targets
+from netcalc.oracle.loop import optimizer as make_optimizer
 
 GIB = 1 << 30
 WARM_UP, MEASURED = 3, 2
@@ -117,14 +120,15 @@ def measured(net, sizes: dict, case: Case, device: str) -> dict | None:
     """Peaks of the allocator's statistics over the measured steps; None on the CPU, which has none."""
     import torch
 
-    step = training_step(net, sizes, case, device)
-    for _ in range(WARM_UP):
-        step()
-    if device == "cuda":
-        torch.cuda.synchronize()
-        torch.cuda.reset_peak_memory_stats()
-    for _ in range(MEASURED):
-        step()
+    loop = training_loop(net, sizes, case, device)
+
+    def on_phase(phase: str, step: int):
+        if (phase, step) == ("forward", WARM_UP + 1) and device == "cuda":
+            torch.cuda.synchronize()
+            torch.cuda.reset_peak_memory_stats()
+
+    loop.on_phase = on_phase
+    loop.run(WARM_UP + MEASURED)
     if device != "cuda":
         return None
     torch.cuda.synchronize()
@@ -132,8 +136,8 @@ def measured(net, sizes: dict, case: Case, device: str) -> dict | None:
     return {kind: statistics[f"{kind}_bytes.all.peak"] for kind in KINDS}
 
 
-def training_step(net, sizes: dict, case: Case, device: str):
-    """A function that does one step of the usual loop: it holds the batch, the targets, the output and the loss."""
+def training_loop(net, sizes: dict, case: Case, device: str) -> Loop:
+    """The usual loop: it holds the batch, the targets, the output and the loss."""
     import torch
 
     torch.manual_seed(0)
@@ -145,35 +149,13 @@ def training_step(net, sizes: dict, case: Case, device: str):
         model = model.to(torch.bfloat16)
         batch = [x.to(torch.bfloat16) if x.dtype == torch.float32 else x for x in batch]
     model.train()
-    optimizer = optimizer_of(case, model)
-    held: dict = {}
-    with torch.no_grad():  # the targets of a loop are there before the step
-        targets = names["example_targets"](model(*batch)) if "example_targets" in names else ()
-
-    def step():
-        model.zero_grad(set_to_none=True)
-        with torch.autocast(device, torch.bfloat16, enabled=case.precision == "amp"):
-            held["output"] = model(*batch)
-            held["loss"] = names["loss_of"](held["output"], *targets)
-        held["loss"].backward()
-        if optimizer is not None:
-            optimizer.step()
-
-    return step
-
-
-def optimizer_of(case: Case, model):
-    import torch
-
-    how = {"foreach": {"foreach": True}, "fused": {"fused": True}, "for-loop": {"foreach": False}}.get(
-        case.implementation, {}
-    )
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    if case.optimizer == "none":
-        return None
-    if case.optimizer == "sgd-momentum":
-        return torch.optim.SGD(parameters, lr=1e-3, momentum=0.9, **how)
-    return torch.optim.AdamW(parameters, lr=1e-3, **how)
+    ways = {"foreach": {"foreach": True}, "fused": {"fused": True}, "for-loop": {"foreach": False}}
+    made = None
+    if case.optimizer != "none":
+        parameters = [p for p in model.parameters() if p.requires_grad]
+        made = make_optimizer(case.optimizer, parameters, **ways.get(case.implementation, {}))
+    autocast = partial(torch.autocast, device, torch.bfloat16, enabled=case.precision == "amp")
+    return Loop(model, names["loss_of"], batch, targets(names, model, batch), made, autocast=autocast)
 
 
 # -- all of them

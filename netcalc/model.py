@@ -137,14 +137,16 @@ class Net:
 
         return module(self.graph, self.export_torch(), device)
 
-    def verify(self, device: str = "cpu", batch: int = 2, train: bool = False, memory: bool = True):
+    def verify(self, device: str = "cpu", batch: int = 2, train: bool = False, memory: bool = True,
+               optimizer: str = "adamw"):  # fmt: skip
         """Build the exported module, run it, and lay what torch does beside what is predicted. Needs torch.
 
-        memory: with `train` on the CPU, the bytes that are saved for the backward pass too.
+        memory: with `train`, the bytes that are saved for the backward pass (on the CPU) and the peak of each phase of a
+        training step too. optimizer: whose step it is, "none" for none.
         """
         from .verify import verify
 
-        return verify(self, device, batch, train, memory)
+        return verify(self, device, batch, train, memory, optimizer)
 
     def check(self) -> list[Diagnostic]:
         """What the spec's `expect` says and the network does not have; empty where all is well.

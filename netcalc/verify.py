@@ -15,8 +15,8 @@ from . import facts, verify_memory
 from .errors import NetcalcError
 from .export import examples, live
 from .graph import Node
+from .oracle.saved import Kept
 from .report.verification import Check, Verification
-from .verify_memory import Kept
 
 #: layers whose products torch's counter does not see
 UNCOUNTED = frozenset(("Bilinear",))
@@ -30,8 +30,12 @@ class Seen(NamedTuple):
     macs: int | None
 
 
-def verify(net, device: str = "cpu", batch: int = 2, train: bool = False, memory: bool = True) -> Verification:
-    """Compare the exported module with the prediction, layer by layer. Raises NetcalcError where it cannot be run."""
+def verify(net, device: str = "cpu", batch: int = 2, train: bool = False, memory: bool = True,
+           optimizer: str = "adamw") -> Verification:  # fmt: skip
+    """Compare the exported module with the prediction, layer by layer. Raises NetcalcError where it cannot be run.
+
+    memory: with `train` the memory of training steps too, with an optimizer of that name or none.
+    """
     torch = live.torch_module()
     if device == "cuda" and not torch.cuda.is_available():
         raise NetcalcError(
@@ -43,17 +47,22 @@ def verify(net, device: str = "cpu", batch: int = 2, train: bool = False, memory
     totals = facts.Totals(graph, table)
     if device != "meta":
         _affordable(totals, train)
+    expected = None
+    if train and memory and device != "meta":
+        expected = verify_memory.prepare(net, made, sizes, device, optimizer)
+        _fits(expected)
     _progress(f"counting MACs of {net.name} on the meta device")
     counted = _Run(net, made, sizes, "meta", train, count=True)
     run = counted
     if device != "meta":
         _progress(f"running {net.name} on {device}")
-        run = _Run(net, made, sizes, device, train, count=False, memory=train and memory and device == "cpu")
+        run = _Run(net, made, sizes, device, train, count=False, memory=expected is not None and device == "cpu")
     rows = _rows(made, table, counted, run)
     checks = _checks(net, table, totals, counted, run, sizes, train)
-    if run.failure is None and counted.failure is None:
-        checks += verify_memory.checks(net, made, sizes, run.kept)
-    return Verification(graph, table, rows, checks, device, sizes, train)
+    if expected is not None and run.failure is None and counted.failure is None:
+        _progress(f"following the memory of {net.name}")
+        checks += verify_memory.saved_checks(expected, run.saved) + run.peaks(expected, net)
+    return Verification(graph, table, rows, checks, device, sizes, train, expected.notes if expected else ())
 
 
 def _affordable(totals: facts.Totals, train: bool) -> None:
@@ -62,6 +71,15 @@ def _affordable(totals: facts.Totals, train: bool) -> None:
         what = "parameters and their gradients" if train else "parameters"
         raise NetcalcError(f"error: the {what} alone take {needed / 2**30:.1f} GiB: too much to build here\n"
                            "  help: --device meta runs everything without allocating it")  # fmt: skip
+
+
+def _fits(expected: verify_memory.Memory) -> None:
+    """Refuse steps on the CPU that would need more memory than a run may allocate."""
+    if expected.device == "cpu" and expected.predicted is not None:
+        peak = max(expected.predicted.peaks.values())
+        if peak > MAX_BYTES:
+            raise NetcalcError(f"error: training steps{verify_memory.with_(expected)} take {peak / 2**30:.1f} GiB: too much to run here\n"
+                               "  help: --optimizer none, a smaller --batch, or --device meta")  # fmt: skip
 
 
 def _progress(text: str):
@@ -86,10 +104,11 @@ class _Run:
         torch = live.torch_module()
         from torch.utils.flop_counter import FlopCounterMode
 
-        names = live.namespace(made.text)
+        names = self.names = live.namespace(made.text)
+        self.hooks: list = []
         self.calls: dict[str, list[Seen]] = {}
         self.inside: list[tuple] = []  # the modules that have started and not ended: (path, MACs before)
-        self.output = self.macs = self.backward_macs = self.failure = self.kept = None
+        self.output = self.macs = self.backward_macs = self.failure = self.kept = self.saved = None
         self.counter = FlopCounterMode(display=False) if count else None
         try:
             with torch.device(device):
@@ -100,7 +119,7 @@ class _Run:
             for path, module in self.model.named_modules():
                 if path:
                     self._hook(path, module)
-            tensors = live.inputs(net.graph, sizes, device)
+            tensors = self.inputs = live.inputs(net.graph, sizes, device)
             self.kept = Kept(self.model, self.inside) if memory else None
             with self.counter or contextlib.nullcontext():
                 self._pass(names, tensors, train)
@@ -120,7 +139,7 @@ class _Run:
                 with saving():
                     loss = names["loss_of"](output, *targets)
                 if self.kept:
-                    self.kept.count()
+                    self.saved = self.kept.by_module()
                 if loss is not None and loss.requires_grad:  # not where nothing is trained
                     loss.backward()
                 self.backward_macs = None if self.macs is None else self._total() - self.macs
@@ -147,8 +166,13 @@ class _Run:
             start, end = self.inside.pop()[1], self._total()
             self.calls.setdefault(path, []).append(Seen(_shapes(output), None if end is None else end - start))
 
-        module.register_forward_pre_hook(before)
-        module.register_forward_hook(after)
+        self.hooks += [module.register_forward_pre_hook(before), module.register_forward_hook(after)]
+
+    def peaks(self, expected: verify_memory.Memory, net) -> list[Check]:
+        """The peaks of training steps, without the hooks; the gradients are gone after it."""
+        for hook in self.hooks:
+            hook.remove()
+        return verify_memory.peak_checks(expected, net, self.names, self.model, self.inputs)
 
 
 def _shapes(output) -> list:

@@ -1,80 +1,92 @@
-"""What torch's autograd graph keeps at the end of the loss, laid beside the prediction, by module."""
+"""The memory of a training step, predicted beside measured: what is saved for the backward pass, and the peak of each phase.
+
+On the CPU the peaks are those of live storages under a dispatch mode, and must be equal. On a GPU they are what CUDA's
+caching allocator shows; the workspaces of libraries are in what is measured only, so they do not count for the verdict.
+"""
 
 from __future__ import annotations
 
-import weakref
+from typing import NamedTuple
 
 from .errors import NetcalcError
 from .export import live
 from .memory import simulate
+from .memory.allocator import replays
+from .memory.optimizers import settled
 from .memory.simulate import Run
+from .memory.tape import Rules
+from .memory.timeline import Timeline
+from .oracle import loop, peaks
 from .report.verification import Check
 
-
-class _Held:
-    """What stands in the graph for a saved tensor: it lives as long as the graph needs the tensor."""
-
-    def __init__(self, tensor):
-        self.tensor = tensor
+PHASES = ("forward", "loss", "backward", "optimizer")
 
 
-class Kept:
-    """Follows the tensors that are saved for the backward pass: each storage once, under the module that saved it first.
+class Prediction(NamedTuple):
+    """saved: the bytes that each module saves, by its path. peaks: (phase, step) -> bytes, or the allocator's `Usage`."""
 
-    inside: the modules that have started and not ended, as (path, ...). Parameters, buffers and copies of them in name
-    only are left out.
-    """
-
-    def __init__(self, model, inside: list):
-        self.inside = inside
-        self.own = {t.untyped_storage().data_ptr() for t in [*model.parameters(), *model.buffers()]}
-        self.seen: list[tuple] = []  # (module, the _Held as long as it lives)
-        self.found: dict[str, int] = {}
-
-    def pack(self, tensor):
-        held = _Held(tensor)
-        self.seen.append((self.inside[-1][0] if self.inside else "", weakref.ref(held)))
-        return held
-
-    def hooks(self):
-        return live.torch_module().autograd.graph.saved_tensors_hooks(self.pack, lambda held: held.tensor)
-
-    def count(self):
-        """Note what the graph holds now: the bytes of each module."""
-        storages: dict[int, tuple] = {}
-        for path, held in self.seen:
-            if held() is not None:
-                storage = held().tensor.untyped_storage()
-                if storage.data_ptr() not in self.own and storage.nbytes():
-                    storages.setdefault(storage._cdata, (path, storage.nbytes()))
-        for path, size in storages.values():
-            self.found[path] = self.found.get(path, 0) + size
-
-    def by_module(self) -> dict[str, int]:
-        return self.found
+    saved: dict[str, int]
+    peaks: dict[tuple[str, int], object]
 
 
-def predicted(net, made, sizes: dict) -> dict[str, int] | None:
-    """The bytes that each module is predicted to save, by its path; None where some layer's memory is not modelled."""
+class Memory(NamedTuple):
+    """How memory is compared. optimizer: its name, None for none. steps: how many are run; the last stands for all later
+    ones. predicted: None where the memory of some layer is not modelled. notes: what is not compared, and why."""
+
+    device: str
+    optimizer: str | None
+    steps: int
+    predicted: Prediction | None
+    notes: list[str]
+
+
+def prepare(net, made, sizes: dict, device: str, optimizer: str) -> Memory:
+    """The prediction for a device, `cpu` or `cuda`."""
+    name, cuda = None if optimizer == "none" else optimizer, device == "cuda"
+    steps = 2 if name is None else settled(name, {}, cuda)
     try:
-        result = simulate.training(net.graph, made.emitter, sizes, Run(steps=1))
-    except NetcalcError:
-        return None
+        result = simulate.training(
+            net.graph, made.emitter, sizes, Run(Rules(cuda=cuda, in_place=cuda), name, {}, steps)
+        )
+    except NetcalcError as problem:
+        return Memory(device, name, steps, None, [f"Memory is not compared: {_reason(problem)}."])
     paths = {node.path: made.modules[id(node)] for node in net.graph.nodes}
-    found: dict[str, int] = {}
-    for saved in result.saved:
-        if saved.storage.bytes:
-            path = paths.get(saved.layer, "")
-            found[path] = found.get(path, 0) + saved.storage.bytes
-    return found
+    saved: dict[str, int] = {}
+    for one in result.saved:
+        if one.storage.bytes:
+            path = paths.get(one.layer, "")
+            saved[path] = saved.get(path, 0) + one.storage.bytes
+    found = _replayed(result.trace) if cuda else _live(result.trace)
+    return Memory(device, name, steps, Prediction(saved, found), [])
 
 
-def checks(net, made, sizes: dict, kept: Kept | None) -> list[Check]:
+def _reason(problem: NetcalcError) -> str:
+    return str(problem).partition("\n")[0].removeprefix("error: ")
+
+
+def _live(trace) -> dict:
+    line = Timeline(trace)
+    return {
+        (phase.name, phase.step): line.peak(phase.name, phase.step).bytes
+        for phase in line.phases
+        if phase.name != "setup"
+    }
+
+
+def _replayed(trace) -> dict:
+    phases = [phase for phase in Timeline(trace).phases if phase.name != "setup"]
+    usages = replays(trace, [phase.start for phase in phases])
+    return {(phase.name, phase.step): usage for phase, usage in zip(phases, usages, strict=True)}
+
+
+# -- what is saved
+
+
+def saved_checks(memory: Memory | None, found: dict[str, int] | None) -> list[Check]:
     """The bytes that are saved, in all; where they differ, the modules in which they do."""
-    expected = predicted(net, made, sizes) if kept is not None else None
-    if expected is None:
+    if memory is None or memory.predicted is None or found is None:
         return []
-    found = kept.by_module()
+    expected = memory.predicted.saved
     total = Check("saved", sum(expected.values()), sum(found.values()))
     if total.ok:
         return [total]
@@ -83,3 +95,59 @@ def checks(net, made, sizes: dict, kept: Kept | None) -> list[Check]:
         total,
         *(Check(f"saved in {path or 'forward'}", expected.get(path, 0), found.get(path, 0)) for path in modules[:5]),
     ]
+
+
+# -- peaks
+
+
+def peak_checks(memory: Memory | None, net, names: dict, model, inputs: list) -> list[Check]:
+    """The peak of each phase of the last step, and of the whole first one. The model loses its gradients; on a GPU
+    another one is built."""
+    if memory is None or memory.predicted is None:
+        return []
+    drawn = next((node for node in net.graph.nodes if node.layer.by_data), None)
+    if drawn is not None:
+        memory.notes.append(f"Peaks are not compared: that of {drawn.path} ({drawn.type}) depends on the data.")
+        return []
+    if memory.device == "cuda":
+        return _on_cuda(memory, net, names, inputs)
+    found = peaks.of_live_storages(_loop(memory, names, model, inputs), memory.steps)
+    memory.notes.append(
+        f"Peaks: live storages in bytes, step {memory.steps}{with_(memory)}, followed by a dispatch mode. Under one, gradients are"
+        " never added in place; `netcalc memory` has the peaks of plain eager mode."
+    )
+    checks = [Check(f"peak_{phase}", memory.predicted.peaks[phase, step], size)
+              for (phase, step), size in found.items() if step == memory.steps]  # fmt: skip
+    first = (max(peak for (_, step), peak in side.items() if step == 1) for side in (memory.predicted.peaks, found))
+    return [*checks, Check("peak_first_step", *first)]
+
+
+def _on_cuda(memory: Memory, net, names: dict, inputs: list) -> list[Check]:
+    def built():
+        with live.torch_module().device("cuda"):
+            model = names[net.graph.spec.name]()
+        model.train()
+        return _loop(memory, names, model, [tensor.clone() for tensor in inputs])
+
+    found = peaks.of_the_allocator(built, memory.steps)
+    memory.notes.append(
+        f"Peaks: max_memory_allocated and max_memory_reserved of each phase, in bytes, step {memory.steps}{with_(memory)}, beside"
+        " PyTorch's allocator replayed. They do not count for the verdict: workspaces of libraries are in what was measured only."
+    )
+    return [
+        Check(f"peak_{phase}_{kind}", getattr(memory.predicted.peaks[phase, step], kind), getattr(usage, kind), False)
+        for (phase, step), usage in found.items()
+        if step == memory.steps
+        for kind in ("allocated", "reserved")
+    ]
+
+
+def _loop(memory: Memory, names: dict, model, inputs: list):
+    model.zero_grad(set_to_none=True)
+    optimizer = loop.optimizer(memory.optimizer, model.parameters()) if memory.optimizer else None
+    return loop.Loop(model, names["loss_of"], inputs, loop.targets(names, model, inputs), optimizer)
+
+
+def with_(memory: Memory) -> str:
+    """The optimizer in a sentence."""
+    return f" with {memory.optimizer}" if memory.optimizer else ""

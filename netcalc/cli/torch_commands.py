@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from ..errors import NetcalcError
+from ..memory.conflicts import refuse
+from .memory_commands import OPTIMIZERS
 from .options import batch, network, output_options, show, spec_options, table_options, write
 
 
@@ -33,8 +35,11 @@ def export(spec, given, variant, free, torch, target):
     show_default=True,
     help="Where to run it; meta allocates nothing.",
 )
-@click.option("--train", is_flag=True, help="Run the backward pass too.")
-def verify(spec, given, variant, free, batch, depth, expand, format, target, device, train):
+@click.option("--train", is_flag=True, help="Run the backward pass too, and compare the memory of training steps.")
+@click.option(
+    "--optimizer", type=click.Choice(OPTIMIZERS), help="With --train: whose step is followed.  [default: adamw]"
+)
+def verify(spec, given, variant, free, batch, depth, expand, format, target, device, train, optimizer):
     """Build the exported PyTorch module, run it, and compare every layer with the prediction.
 
     Exit code 0 where all is equal, 1 where anything differs. Needs torch.
@@ -47,7 +52,12 @@ def verify(spec, given, variant, free, batch, depth, expand, format, target, dev
     net = network(spec, given, variant, free)
     if free:
         raise NetcalcError("error: --free leaves sizes open; verify needs numbers\n  help: use --set")
-    result = net.verify(device, batch or 2, train)
+    if optimizer and not (train and device != "meta"):
+        refuse(
+            "--optimizer is for training steps",
+            "add --train" if not train else "--device cpu: meta has no memory to follow",
+        )
+    result = net.verify(device, batch or 2, train, optimizer=optimizer or "adamw")
     show(result, format, depth, expand, target)
     return 0 if result.ok else 1
 

@@ -74,6 +74,7 @@ class Layer:
         operator    True where its main argument lists its operands (Add, Mul, ...)
         loss        True where it is a loss, fed with an implied target
         same_dtype  the number of the input from which on all have one dtype; None where they may differ
+        by_data     True where what is alive at a time depends on the values of the tensors
         views       True where the output shares the storage of its input
         helper_source   the source of what torch lacks: the module class, or a function that `call` uses
     """
@@ -87,7 +88,7 @@ class Layer:
     accepts = "float"
     ndim = 1
     same_dtype: int | None = None
-    elementwise = spatial = local = operator = loss = views = False
+    elementwise = spatial = local = operator = loss = views = by_data = False
     inplace = False
     helper_source: str | None = None
 

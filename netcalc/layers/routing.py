@@ -19,6 +19,7 @@ class MixtureOfExperts(Layer):
     expert 6 per hidden feature (SiLU 5, product 1), and 2 * top_k - 1 per output.
     """
 
+    by_data = True
     in_features = arg(dim, infer=-1)
     num_experts = arg(dim)
     top_k = arg(dim, doc="experts that each token runs through")

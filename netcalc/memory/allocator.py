@@ -171,12 +171,19 @@ def replay(trace, since: int = 0, limit: int | None = None) -> Usage:
     since: the position in the events at which the peaks are reset, as after warm-up. Raises OutOfMemory where the
     events do not fit into `limit` bytes.
     """
+    return replays(trace, [since], limit)[-1]
+
+
+def replays(trace, resets: list[int], limit: int | None = None) -> list[Usage]:
+    """The peaks from each of several rising positions in the events to the next, as if they were reset there."""
     allocator, blocks, storages = Allocator(limit), {}, trace.storages
-    for position, (index, change) in enumerate(trace.events):
-        if position == since:
-            allocator.reset_peak()
-        if change > 0:
-            blocks[index] = allocator.malloc(int(storages[index].bytes))
-        else:
-            allocator.free(blocks.pop(index))
-    return allocator.peak
+    found: list[Usage] = []
+    for start, end in zip([0, *resets], [*resets, len(trace.events)], strict=True):
+        allocator.reset_peak()
+        for index, change in trace.events[start:end]:
+            if change > 0:
+                blocks[index] = allocator.malloc(int(storages[index].bytes))
+            else:
+                allocator.free(blocks.pop(index))
+        found.append(allocator.peak)
+    return found[1:]

@@ -140,7 +140,9 @@ class _Training(_Model):
         op.mark("forward", number)
         for leaf in self.leaves:
             leaf.grad = None
-        for _ in range(self.run.accumulate):
+        for part in range(self.run.accumulate):
+            if part:
+                op.mark("forward", number)
             self._pass(number)
         op.enter("")
         if self.optimizer is not None:

@@ -11,15 +11,18 @@ from .table import Table, number, shape
 
 
 class Check(NamedTuple):
-    """A total: what was predicted and what torch has."""
+    """A total: what was predicted and what torch has. exact: whether they must be equal; where not, they are shown beside
+    each other and do not count for the verdict."""
 
     name: str
     predicted: object
     measured: object
+    exact: bool = True
 
     @property
-    def ok(self) -> bool:
-        return self.predicted == self.measured
+    def ok(self) -> bool | None:
+        """None where it is no question."""
+        return self.predicted == self.measured if self.exact else None
 
 
 _KEYS = ("output", "params", "buffers", "macs")
@@ -33,20 +36,24 @@ _TITLES = {
 
 
 def _title(check: Check) -> str:
+    if check.name.startswith("peak_"):
+        return f"Peak bytes, {check.name.removeprefix('peak_').replace('_', ' ')}"
     return _TITLES.get(check.name, f"Bytes {check.name}")
 
 
 class Verification(Result):
     """One row per layer, totals, and a verdict: `ok`."""
 
-    def __init__(self, graph, facts, measured: list[dict], checks: list[Check], device: str, sizes: dict, train: bool):
+    def __init__(self, graph, facts, measured: list[dict], checks: list[Check], device: str, sizes: dict, train: bool,
+                 notes=()):  # fmt: skip
+        """notes: what the reader should know of how memory was measured."""
         super().__init__(graph, facts)
-        self.measured, self.checks = measured, checks
+        self.measured, self.checks, self.notes = measured, checks, tuple(notes)
         self.device, self.sizes, self.train = device, sizes, train
 
     @property
     def ok(self) -> bool:
-        return all(row["ok"] for row in self.measured) and all(check.ok for check in self.checks)
+        return all(row["ok"] for row in self.measured) and all(check.ok is not False for check in self.checks)
 
     @property
     def rows(self) -> list[dict]:
@@ -71,6 +78,7 @@ class Verification(Result):
             "train": self.train,
             "layers": layers,
             "total": self.totals,
+            "notes": list(self.notes),
             "ok": self.ok,
         }
 
@@ -116,14 +124,14 @@ class Verification(Result):
     def _below(self) -> list[str]:
         width = max(len(_title(check)) for check in self.checks) + 2
         lines = [f"{_title(check) + ':':<{width}}{_compared(check)}" for check in self.checks]
-        lines += self._not_compared()
+        lines += [*self._not_compared(), *self.notes]
         wrong = [row for row in self.measured if not row["ok"]]
         if self.ok:
             return [*lines, "", "Verified: every figure equals what torch does."]
         lines += ["", *(f"{row['name']} ({row['type']}): {difference(row)}" for row in wrong[:MAX_LISTED])]
         if len(wrong) > MAX_LISTED:
             lines.append(f"and {len(wrong) - MAX_LISTED} more layers")
-        names = [_title(check) for check in self.checks if not check.ok]
+        names = [_title(check) for check in self.checks if check.ok is False]
         layers = [f"{len(wrong)} layer{'s' if len(wrong) > 1 else ''}"] if wrong else []
         return [*lines, f"NOT verified. Different: {'; '.join([*layers, *names])}."]
 
@@ -184,6 +192,8 @@ def _compared(check: Check) -> str:
             f"{check.predicted:,}",
             f"{check.measured:,}" if check.measured is not None else "not measured",
         )
+    if check.ok is None:
+        return f"predicted {predicted}, measured {measured} ({100 * (check.predicted / check.measured - 1):+.2f} %)"
     return f"{predicted}, equal" if check.ok else f"predicted {predicted}, measured {measured}"
 
 

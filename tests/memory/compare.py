@@ -9,8 +9,9 @@ import argparse
 
 import netcalc
 from netcalc.export import examples
+from netcalc.oracle.loop import OPTIMIZERS
 
-from .oracle import OPTIMIZERS, measure
+from .oracle import measure
 from .oracle.traces import beside, difference, in_runs, without_scratch
 
 

@@ -9,15 +9,11 @@ import pytest
 from netcalc.errors import NetcalcError
 from netcalc.memory.optimizers import OPTIMIZERS, Optimizer, settled
 from netcalc.memory.tape import Rules, Tape
+from netcalc.oracle import loop
+from netcalc.oracle.storages import Storages, dispatch_mode
 
 SHAPES = ((512, 64), (7,), (64, 64, 3, 3))
 ORDERS = (SHAPES, SHAPES[::-1], ((64, 64, 3, 3), (64, 64, 3, 3), (7,), (512, 64), ()))
-CLASSES = {
-    "sgd": ("SGD", {}), "sgd-momentum": ("SGD", {"momentum": 0.9}), "nesterov": ("SGD", {"momentum": 0.9, "nesterov": True}),
-    "adam": ("Adam", {}), "adamw": ("AdamW", {"weight_decay": 0}), "amsgrad": ("Adam", {"amsgrad": True}),
-    "rmsprop": ("RMSprop", {}), "adagrad": ("Adagrad", {}), "adadelta": ("Adadelta", {}), "adamax": ("Adamax", {}),
-    "nadam": ("NAdam", {}), "radam": ("RAdam", {}),
-}  # fmt: skip
 WAYS = {"for-loop": {"foreach": False}, "foreach": {"foreach": True}, "fused": {"fused": True}}
 PLAIN = ({}, {"weight_decay": 0.1}, {"maximize": True}, {"weight_decay": 0.1, "maximize": True})
 MORE = {
@@ -28,7 +24,7 @@ MORE = {
 FUSED = ("sgd", "sgd-momentum", "nesterov", "adam", "adamw", "amsgrad", "adagrad")
 CASES = [
     (name, way, options)
-    for name in CLASSES
+    for name in OPTIMIZERS
     for way in WAYS
     if way != "fused" or name in FUSED
     for options in PLAIN + MORE.get(name, ())
@@ -46,22 +42,21 @@ def measured(shapes, name: str, way: str, options: dict, steps: int, dtype: str 
 
     late: so many parameters have no gradient before the second step."""
     torch = pytest.importorskip("torch")
-    from .measured import Live
-
-    kind, given = CLASSES[name]
     parameters = [torch.nn.Parameter(torch.randn(shape, dtype=getattr(torch, dtype))) for shape in shapes]
     grads = [torch.randn_like(parameter, requires_grad=False) for parameter in parameters]
-    optimizer, found = None, []
-    with Live([*parameters, *grads]) as live:
+    optimizer, found, live = None, [], Storages()
+    live.hold([*parameters, *grads])
+    with dispatch_mode()(live):
         for number in range(steps + 1):
             for parameter, grad in list(zip(parameters, grads, strict=True))[late if number < 2 else 0 :]:
                 parameter.grad = grad
-            live.log = []
+            live.events.clear()
             if optimizer:
                 optimizer.step()
             else:
-                optimizer = getattr(torch.optim, kind)(parameters, **{**given, **options, **WAYS[way]})
-            found.append((totals([size for size, _ in live.log]), sum(size for size, _ in live.log)))
+                optimizer = loop.optimizer(name, parameters, **options, **WAYS[way])
+            changes = [size for _, size, _ in live.events]
+            found.append((totals(changes), sum(changes)))
     return found
 
 
@@ -142,15 +137,15 @@ def test_the_order_of_parameters_decides_how_much_a_loop_needs():
 
 @pytest.mark.parametrize("way", WAYS)
 def test_all_optimizers_are_measured(way):
-    assert set(CLASSES) == set(OPTIMIZERS)
+    assert set(loop.OPTIMIZERS) == set(OPTIMIZERS)
     assert {name for name, other, _ in CASES if other == way} == set(FUSED if way == "fused" else OPTIMIZERS)
 
 
-@pytest.mark.parametrize("name", [name for name in CLASSES if name not in FUSED])
+@pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name not in FUSED])
 def test_what_torch_has_not_fused(name):
     torch = pytest.importorskip("torch")
     with pytest.raises(TypeError, match="fused"):
-        getattr(torch.optim, CLASSES[name][0])([torch.nn.Parameter(torch.ones(2))], fused=True)
+        loop.optimizer(name, [torch.nn.Parameter(torch.ones(2))], fused=True)
     with pytest.raises(NetcalcError, match=f"PyTorch has no fused {name}\n  help: "):
         Optimizer(Tape(Rules()), name, {"implementation": "fused"})
 

@@ -76,8 +76,8 @@ def agrees(tmp_path, text: str, **sizes):
     net = netcalc.load(path)
     sizes = sizes or examples.sizes(net.graph, 2)
     result = training(net.graph, net.exported().emitter, sizes, Run(Rules(in_place=False)))
-    assert sum(saved.storage.bytes for saved in result.saved) == measured.saved(net, sizes)["total"]
-    assert Timeline(result.trace).peak(step=2).bytes == measured.peak(net, sizes)[0]
+    assert sum(saved.storage.bytes for saved in result.saved) == measured.saved(net, sizes)
+    assert Timeline(result.trace).peak(step=2).bytes == measured.peak(net, sizes)
 
 
 def between(line: str, shape: str) -> str:

@@ -235,7 +235,13 @@ def test_json(run):  # noqa: F811
         "macs",
         "gradients",
         "saved",
+        "peak_forward",
+        "peak_loss",
+        "peak_backward",
+        "peak_optimizer",
+        "peak_first_step",
     }
+    assert "with adamw, followed by a dispatch mode" in found["notes"][0]
 
 
 def test_csv(run):  # noqa: F811

@@ -1,6 +1,6 @@
 """What torch really does, measured: the oracle of the memory model."""
 
-from .measure import OPTIMIZERS, Event, Measured, measure
+from .measure import Event, Measured, measure
 from .shim import missing
 
-__all__ = ["OPTIMIZERS", "Event", "Measured", "measure", "missing"]
+__all__ = ["Event", "Measured", "measure", "missing"]

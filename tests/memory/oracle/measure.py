@@ -13,26 +13,14 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from netcalc.arith import at
 from netcalc.export import examples, live
+from netcalc.oracle.loop import Loop as TrainingLoop
+from netcalc.oracle.loop import optimizer as make_optimizer
+from netcalc.oracle.storages import Storages
 
 from . import shim
 from .corrections import Corrections
 from .tracker import Functions, Tracker
 from .worker import elsewhere
-
-OPTIMIZERS = {
-    "sgd": (torch.optim.SGD, {"lr": 0.01}),
-    "sgd-momentum": (torch.optim.SGD, {"lr": 0.01, "momentum": 0.9}),
-    "sgd-nesterov": (torch.optim.SGD, {"lr": 0.01, "momentum": 0.9, "nesterov": True}),
-    "adam": (torch.optim.Adam, {}),
-    "adam-amsgrad": (torch.optim.Adam, {"amsgrad": True}),
-    "adamw": (torch.optim.AdamW, {}),
-    "rmsprop": (torch.optim.RMSprop, {}),
-    "adagrad": (torch.optim.Adagrad, {}),
-    "adadelta": (torch.optim.Adadelta, {}),
-    "adamax": (torch.optim.Adamax, {}),
-    "nadam": (torch.optim.NAdam, {}),
-    "radam": (torch.optim.RAdam, {}),
-}
 
 
 class Event(NamedTuple):
@@ -93,8 +81,7 @@ def measure(
     how = {"foreach": foreach, "fused": fused} if fused else {"foreach": foreach}
     loop = Loop(net, sizes, device, dtype, amp, drop_output, accumulate, inference)
     if optimizer:
-        kind, given = OPTIMIZERS[optimizer]
-        loop.optimizer = kind, {**given, **how, **(options or {})}
+        loop.optimizer = optimizer, {**how, **(options or {})}
     loop.order = order
     steps = 1 if inference else steps
     if device == "cuda":
@@ -201,40 +188,20 @@ class Loop:
 
     def run(self, steps: int):
         """The loop that is measured."""
-        model, inputs, targets = self.model, self.inputs, self.targets
         if self.inference:
             self.mark("forward", 1)
             with torch.no_grad(), self.autocast():
-                out = model(*inputs)
+                out = self.model(*self.inputs)  # noqa: F841  (held to the end)
             self.mark("end", 1)
             return
-        named = dict(model.named_parameters())
+        named = dict(self.model.named_parameters())
         parameters = [named[name] for name in (self.order(list(named)) if self.order else named)]
-        optimizer = self.optimizer[0](parameters, **self.optimizer[1]) if self.optimizer else None
+        optimizer = make_optimizer(self.optimizer[0], parameters, **self.optimizer[1]) if self.optimizer else None
         del named, parameters
-        for step in range(1, steps + 1):
-            self.mark("forward", step)
-            if optimizer:
-                optimizer.zero_grad(set_to_none=True)
-            else:
-                model.zero_grad(set_to_none=True)
-            for _ in range(self.accumulate):
-                with self.autocast():
-                    if self.drop_output:
-                        loss = self.loss_of(model(*inputs), *targets)
-                    else:
-                        out = model(*inputs)
-                        self.mark("loss", step)
-                        loss = self.loss_of(out, *targets)
-                self.mark("backward", step)
-                loss.backward()
-                self.mark("forward", step)
-            self.marks.pop()
-            if optimizer:
-                self.mark("optimizer", step)
-                optimizer.step()
-        self.mark("end", steps)
-        out = loss = None
+        TrainingLoop(
+            self.model, self.loss_of, self.inputs, self.targets, optimizer, self.mark, self.autocast, self.accumulate,
+            self.drop_output,
+        ).run(steps)  # fmt: skip
 
     # -- measuring
 
@@ -267,11 +234,10 @@ class Loop:
     def track(self, rules: str, steps: int) -> list[list[Event]]:
         """Under FakeTensors, with a tracker of live storages."""
         place, functions = _Place(self.model), Functions()
-        tracker = Tracker(self.device, rules == "eager", functions, place)
-        for tensor in self.held:
-            tracker.see(tensor, "held")
-        tracker.events.clear()
-        self.position = lambda: len(tracker.events)
+        storages = Storages(self.device, place)
+        storages.hold(self.held)
+        tracker = Tracker(storages, rules == "eager", functions)
+        self.position = lambda: len(storages.events)
 
         def on_phase(phase):
             tracker.backward = place.backward = phase == "backward"
@@ -280,7 +246,7 @@ class Loop:
         self.on_phase = on_phase
         with place, functions, tracker:
             self.run(steps)
-        return _parts(tracker.events, self.marks, steps)
+        return _parts(storages.events, self.marks, steps)
 
     def log(self, steps: int) -> list[list[Event]]:
         """On the real CPU, with the log of its allocator."""

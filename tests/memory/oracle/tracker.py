@@ -1,4 +1,4 @@
-"""Live storages under FakeTensors: a dispatch mode that sees each storage come and go.
+"""Live storages under FakeTensors, as plain eager mode would have them.
 
 Any dispatch mode makes libtorch avoid in-place work. With `redo`, the tracker does in place again what plain eager mode
 does so; without, it shows what a naive tracker sees.
@@ -6,13 +6,10 @@ does so; without, it shows what a naive tracker sees.
 
 from __future__ import annotations
 
-import sys
-import weakref
-
 import torch
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+
+from netcalc.oracle.storages import Storages, dispatch_mode
 
 aten = torch.ops.aten
 #: losses whose scalar lives in a block of the size of what was reduced
@@ -43,66 +40,41 @@ class Functions(TorchFunctionMode):
             self.inside.pop()
 
 
-class Tracker(TorchDispatchMode):
-    """events: (number of the storage, +bytes or -bytes, label), in order."""
+class Tracker(dispatch_mode()):
+    """Shows what operations make to storages. backward: whether a backward pass is running."""
 
-    def __init__(self, device: str, redo: bool, functions: Functions, place):
-        super().__init__()
-        self.device, self.redo, self.functions, self.place = device, redo, functions, place
-        self.events: list[tuple[int, int, str]] = []
-        self.known: dict[int, tuple] = {}  # address of a live storage -> (weak reference, number, bytes)
-        self.made = 0
+    def __init__(self, storages: Storages, redo: bool, functions: Functions):
+        super().__init__(storages)
+        self.redo, self.functions = redo, functions
         self.backward = False
+        self.copies: list[tuple[int, int]] = []  # of operands, while their operation runs
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        made = super().__torch_dispatch__(function, types, args, kwargs)
+        while self.copies:
+            self.storages.go(*self.copies.pop(0))
+        return made
+
+    def run(self, function, args, kwargs):
         result = self._in_place(function, args) if self.redo else NotImplemented
         if result is NotImplemented:
-            result = function(*args, **(kwargs or {}))
-        copies = self._copies(function, args) if self.redo else ()
-        size = _elements(args[0]) if self.redo and function in FULL_SIZE and args[2:3] != (0,) else None
-        for tensor in tree_leaves(result):
-            if isinstance(tensor, torch.Tensor):
-                self.see(tensor, str(function), size)
-        self.events += [(number, -bytes_, label) for number, bytes_, label in copies]
+            result = function(*args, **kwargs)
+        if self.redo:
+            self._copy(function, args)
         return result
 
-    def _copies(self, function, args) -> list[tuple[int, int, str]]:
+    def _copy(self, function, args):
         """Note the copies that a kernel makes of its operands, before it makes its output."""
         wanted = torch.contiguous_format
         if function in (aten.convolution.default, aten.convolution_backward.default):
             wanted = torch._prims_common.suggest_memory_format(args[function is aten.convolution_backward.default])
-        found = []
         for at in COPIED.get(function, ()):
             if not args[at].is_contiguous(memory_format=wanted):
-                self.made += 1
-                found.append(
-                    (self.made - 1, args[at].numel() * args[at].element_size(), f"{self.place()} copy".strip())
-                )
-        self.events += found
-        return found
+                size = args[at].numel() * args[at].element_size()
+                self.copies.append((self.storages.come(size, "copy"), size))
 
-    def see(self, tensor: torch.Tensor, what: str, size: int | None = None):
-        """Note a tensor's storage, if it is new and on the device that is measured."""
-        if tensor.device.type != self.device:
-            return
-        storage = tensor.untyped_storage()
-        address = storage._cdata
-        if address in self.known or not storage.nbytes():
-            return
-        number = self.made
-        self.made += 1
-        bytes_ = size * tensor.element_size() if size else storage.nbytes()
-        self.known[address] = (weakref.ref(storage, lambda _: self._gone(address, number, bytes_)), number, bytes_)
-        self.events.append((number, bytes_, f"{self.place()} {what}".strip()))
-
-    def number(self, tensor: torch.Tensor) -> int | None:
-        found = self.known.get(tensor.untyped_storage()._cdata)
-        return None if found is None else found[1]
-
-    def _gone(self, address: int, number: int, size: int):
-        self.known.pop(address, None)
-        if not sys.is_finalizing():
-            self.events.append((number, -size, self.place()))
+    def size(self, function, args) -> int | None:
+        return args[0].numel() if self.redo and function in FULL_SIZE and args[2:3] != (0,) else None
 
     def _in_place(self, function, args):
         """What eager mode would do in place here, done so; NotImplemented for all else."""
@@ -127,10 +99,6 @@ class Tracker(TorchDispatchMode):
 
 def _promoted(a, b) -> torch.dtype:
     return torch.promote_types(a.dtype, b.dtype)
-
-
-def _elements(tensor) -> int:
-    return tensor.numel()
 
 
 def _sole(tensor: torch.Tensor) -> bool:

@@ -1,0 +1,48 @@
+"""What torch's autograd graph keeps for the backward pass."""
+
+from __future__ import annotations
+
+import weakref
+
+from ..export import live
+
+
+class _Held:
+    """What stands in the graph for a saved tensor: it lives as long as the graph needs the tensor."""
+
+    def __init__(self, tensor):
+        self.tensor = tensor
+
+
+class Kept:
+    """Follows the tensors that are saved for the backward pass: each storage once, under the module that saved it first.
+
+    inside: the modules that have started and not ended, as (path, ...). Parameters, buffers and copies of them in name
+    only are left out.
+    """
+
+    def __init__(self, model, inside: list):
+        self.inside = inside
+        self.own = {t.untyped_storage().data_ptr() for t in [*model.parameters(), *model.buffers()]}
+        self.seen: list[tuple] = []  # (module, the _Held as long as it lives)
+
+    def hooks(self):
+        return live.torch_module().autograd.graph.saved_tensors_hooks(self._pack, lambda held: held.tensor)
+
+    def _pack(self, tensor):
+        held = _Held(tensor)
+        self.seen.append((self.inside[-1][0] if self.inside else "", weakref.ref(held)))
+        return held
+
+    def by_module(self) -> dict[str, int]:
+        """The bytes that the graph holds now, by the path of the module."""
+        storages: dict[int, tuple] = {}
+        for path, held in self.seen:
+            if held() is not None:
+                storage = held().tensor.untyped_storage()
+                if storage.data_ptr() not in self.own and storage.nbytes():
+                    storages.setdefault(storage._cdata, (path, storage.nbytes()))
+        found: dict[str, int] = {}
+        for path, size in storages.values():
+            found[path] = found.get(path, 0) + size
+        return found
