@@ -8,18 +8,22 @@ import of sympy or numpy at the top.
 
 from __future__ import annotations
 
+from .assume import Assumed, Mixed, assuming, holds
 from .atoms import Extreme, Quotient, at, bounds_of, names_of, to_sympy
 from .formula import Condition, Formula, Undecided, atom_formula, divide, symbol
 from .traced import Traced, call, named, plain
 
 __all__ = [
     "OPERATORS",
+    "Assumed",
     "Condition",
     "Extreme",
     "Formula",
+    "Mixed",
     "Quotient",
     "Traced",
     "Undecided",
+    "assuming",
     "at",
     "at_least",
     "ceil_div",
@@ -27,6 +31,7 @@ __all__ = [
     "divide",
     "divides",
     "equal",
+    "holds",
     "is_array",
     "is_sympy",
     "less",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 
 from ..elaborate.environment import KindValue
 from ..errors import NetcalcError
@@ -23,21 +24,18 @@ class Export:
     """modules: for each layer of the graph (by id) that is a module there, its path. emitter: what knows the classes of
     the file and the steps of their forwards."""
 
-    __slots__ = ("_text", "emitter", "modules")
-
     def __init__(self, graph: Graph, given: dict, origin: str):
-        emitter = self.emitter = Emitter(graph, given, origin)
-        self._text = emitter.text()
-        self.modules = emitter.module_paths()
+        self.emitter = Emitter(graph, given, origin)
+        self.modules = self.emitter.module_paths()
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The source of the file. Raises NetcalcError where the source of a layer is not known."""
         for node in (*self.emitter.graph.nodes, *self.emitter.graph.loss):
             if not node.layer.has_source():
                 raise NetcalcError(f"error: what {node.type} is in PyTorch is not known (layer {node.path})\n"
                                    "  help: its class says it by `torch`, `helper_source` or `call`")  # fmt: skip
-        return self._text
+        return self.emitter.text()
 
 
 def export(graph: Graph, given: dict | None = None, origin: str = "") -> Export:
@@ -68,12 +66,13 @@ class Emitter:
         self.frames = Frames(self.twins)
         self.root_frame = Frame(graph.root, self.frames)
         self.blocks = self._blocks()
+        self.model = self._model()
 
     def text(self) -> str:
         if self.graph.spec.name in self.class_names:
             raise NetcalcError(f"error: export cannot call the class {self.graph.spec.name}: the file needs that name itself\n"
                                "  help: give the spec another `name`")  # fmt: skip
-        model = self._model()
+        model = self.model
         main = main_lines(self, model)
         classes = {name: plan.text for name, plan in self.written.plans.items()} | {model.name: [*model.text, *main]}
         pieces = {name: text.strip("\n").split("\n") for name, text in self.helpers.items()} | classes

@@ -7,7 +7,9 @@ Sizes are ints, formulas or arrays.
 
 from __future__ import annotations
 
-from ..arith import prod
+from functools import cmp_to_key
+
+from ..arith import equal, holds, less, prod
 from ..language.names import DTYPE_BYTES
 
 
@@ -92,7 +94,7 @@ def normal(shape: tuple, strides: tuple | None) -> tuple | None:
         return None
     step = 1
     for size, stride in zip(reversed(shape), reversed(strides), strict=True):
-        if not _one(size):
+        if not is_one(size):
             if not same(stride, step):
                 return strides
             step = step * size
@@ -100,16 +102,18 @@ def normal(shape: tuple, strides: tuple | None) -> tuple | None:
 
 
 def same(a, b) -> bool:
-    """Whether two sizes are known to be equal."""
-    return a == b if type(a) is int and type(b) is int else a is b or _all_true(a == b)
+    """Whether two sizes are equal."""
+    return a == b if type(a) is int and type(b) is int else a is b or holds(equal(a, b))
 
 
-def _all_true(found) -> bool:
-    return bool(found) if isinstance(found, bool) else bool(getattr(found, "all", lambda: False)())
+def same_shape(a: tuple, b: tuple) -> bool:
+    """Whether two shapes are equal."""
+    return len(a) == len(b) and all(map(same, a, b))
 
 
-def _one(size) -> bool:
-    return type(size) is int and size == 1
+def is_one(size) -> bool:
+    """Whether a size is 1, the size that is broadcast and whose stride says nothing."""
+    return same(size, 1)
 
 
 def is_dense(tensor: Tensor) -> bool:
@@ -119,8 +123,8 @@ def is_dense(tensor: Tensor) -> bool:
 
 def order_of(tensor: Tensor) -> tuple | None:
     """The dimensions of a dense tensor from the outermost to the innermost; None where it is not dense."""
-    left = [k for k, size in enumerate(tensor.shape) if not _one(size)]
-    ones = [k for k, size in enumerate(tensor.shape) if _one(size)]
+    left = [k for k, size in enumerate(tensor.shape) if not is_one(size)]
+    ones = [k for k, size in enumerate(tensor.shape) if is_one(size)]
     strides = strides_of(tensor)
     found, step = [], 1
     while left:
@@ -155,11 +159,13 @@ def like(tensor: Tensor) -> tuple | None:
 def _sorted_order(tensor: Tensor) -> tuple:
     """Dimensions by falling stride; where that cannot be told (an expanded or a free one) as they stand."""
     strides = strides_of(tensor)
-    if not all(type(s) is int for s in strides):
+    if any(type(stride) is int and stride == 0 for stride in strides):
         return tuple(range(len(strides)))
-    if 0 in strides:
-        return tuple(range(len(strides)))
-    return tuple(sorted(range(len(strides)), key=lambda k: -strides[k]))
+    return tuple(sorted(range(len(strides)), key=cmp_to_key(lambda a, b: _falling(strides[a], strides[b]))))
+
+
+def _falling(a, b) -> int:
+    return -1 if holds(less(b, a)) else 1 if holds(less(a, b)) else 0
 
 
 def view_strides(tensor: Tensor, shape: tuple) -> tuple | bool | None:
@@ -179,7 +185,7 @@ def view_strides(tensor: Tensor, shape: tuple) -> tuple | bool | None:
         if not same(left, 1):
             return False
     rest = shape[: len(shape) - len(found)]
-    if not all(_one(size) for size in rest):
+    if not all(is_one(size) for size in rest):
         return False
     return normal(shape, (*[1] * len(rest), *reversed(found)))
 
@@ -192,7 +198,7 @@ def _stretches(tensor: Tensor) -> list[tuple]:
     """(size, stride) of the runs of dimensions that can be seen as one, outermost first."""
     found: list[tuple] = []
     for size, stride in zip(tensor.shape, strides_of(tensor), strict=True):
-        if _one(size):
+        if is_one(size):
             continue
         if found and same(found[-1][1], size * stride):
             found[-1] = (found[-1][0] * size, stride)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from itertools import zip_longest
 
-from ..tensors import Tensor, like, normal, strides_in, strides_of
+from ...arith import divides, holds
+from ..tensors import Tensor, like, normal, same, strides_in, strides_of
 from .autocast import autocast
 from .products import HALF
 
@@ -28,20 +29,20 @@ class Attention:
     def _aligned_mask(self, mask: Tensor, scores: tuple) -> Tensor:
         """preprocess_mask: rows of a multiple of 8, of which the first part is seen, for each sample and head."""
         length, strides = mask.shape[-1], strides_of(mask)
-        if not (_same(strides[-1], 1) and all(_divides(8, stride) for stride in strides[:-1])):
+        if not (same(strides[-1], 1) and all(holds(divides(8, stride)) for stride in strides[:-1])):
             wide = self.resized(mask, (*mask.shape[:-1], length + 8 - length % 8))
             mask = self.narrow(wide, -1, length)
         return self.expand(mask, scores)
 
     def attention_way(self, q, k, v, mask, dropped: bool) -> str:
         """Which kernel does it: "flash", "efficient" or "math", on the CPU "cpu" or "math" (sdp_utils.cpp)."""
-        heads = _same(q.shape[1], k.shape[1])
+        heads = same(q.shape[1], k.shape[1])
         if not self.rules.cuda:
             taught = mask is not None and mask.needs_grad
-            return "math" if dropped or taught or not _same(q.shape[3], v.shape[3]) else "cpu"
+            return "math" if dropped or taught or not same(q.shape[3], v.shape[3]) else "cpu"
         if q.dtype in HALF and mask is None and heads:
             return "flash"
-        divisible = type(q.shape[3]) is int and q.shape[3] % (8 if q.dtype in HALF else 4) == 0
+        divisible = holds(divides(8 if q.dtype in HALF else 4, q.shape[3]))
         return "efficient" if heads and divisible else "math"
 
     def _fused(self, q, k, v, mask, way: str) -> Tensor:
@@ -78,7 +79,7 @@ class Attention:
         scaled = self.scaled(q)
         if causal:
             bias = self._causal_bias(q, k)
-        if not _same(q.shape[1], k.shape[1]):
+        if not same(q.shape[1], k.shape[1]):
             k, v = self._for_all_heads(k, q.shape[1]), self._for_all_heads(v, q.shape[1])
         weights = self.matmul(scaled, self.scaled(self.transpose(k, -2, -1)))
         if bias is not None:
@@ -103,14 +104,6 @@ class Attention:
         n, h, t, d = x.shape
         seen = self.expand(self.unsqueeze(x, 2), (n, h, heads // h, t, d))
         return self.flatten(self.clone(seen, strides=None), 1, 2)
-
-
-def _same(a, b) -> bool:
-    return a is b or a == b
-
-
-def _divides(number: int, size) -> bool:
-    return _same(size, size // number * number)
 
 
 __all__ = ["Attention"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...arith import prod
-from ..tensors import Tensor, like
+from ..tensors import Tensor, is_one, like
 from .autocast import autocast
 from .products import HALF, Products, format_of
 
@@ -106,7 +106,7 @@ class Modules(Products):
 
     def adaptive_avg_pool(self, x: Tensor, shape, axes: int) -> Tensor:
         """To one position it is a mean, else a pooling of its own."""
-        if all(type(size) is int and size == 1 for size in shape[len(shape) - axes :]):
+        if all(map(is_one, shape[len(shape) - axes :])):
             return self.mean(x, range(-axes, 0), True)
         return self.avg_pool(x, shape)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..tensors import Tensor
+from ..tensors import Tensor, same_shape
 from .autocast import autocast
 from .pointwise import broadcast
 
@@ -47,7 +47,7 @@ class Norms:
     def cosine_similarity(self, a: Tensor, b: Tensor, dim: int) -> Tensor:
         """The sum of the products of two normalised tensors."""
         shape = broadcast(a.shape, b.shape)
-        a, b = (t if t.shape == shape else self.expand(t, shape) for t in (a, b))
+        a, b = (t if same_shape(t.shape, shape) else self.expand(t, shape) for t in (a, b))
         a_norm = self.clone(self.vector_norm(a, dim, 2))
         b_norm = self.clone(self.vector_norm(b, dim, 2))
         eps = self.make((), a.dtype, what="scalar")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..tensors import Tensor
+from ..tensors import Tensor, same
 
 
 class Padding:
@@ -24,7 +24,7 @@ class Padding:
         del source
         for k, pads in reversed(list(enumerate(sides, first))):
             for pad in pads:
-                if not (type(pad) is int and pad == 0):
+                if not same(pad, 0):
                     y = self._copied_into(y, self.narrow(y, k, pad), y)
         return y
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...arith import prod
-from ..tensors import Tensor, like
+from ..tensors import Tensor, is_one, like, same_shape
 from .views import Views
 
 WIDER = ("bool", "uint8", "int8", "int16", "int32", "int64", "bfloat16", "float16", "float32", "float64")
@@ -22,7 +22,7 @@ def broadcast(*shapes) -> tuple:
     found = []
     for k in range(rank):
         sizes = [shape[k - rank + len(shape)] for shape in shapes if k - rank + len(shape) >= 0]
-        found.append(next((size for size in sizes if not (type(size) is int and size == 1)), 1))
+        found.append(next((size for size in sizes if not is_one(size)), 1))
     return tuple(found)
 
 
@@ -107,19 +107,13 @@ class Pointwise(Views):
 
     def _binary(self, a: Tensor, b: Tensor) -> Tensor:
         shape = a.shape if a.shape is b.shape else broadcast(a.shape, b.shape)
-        first = (
-            a
-            if len(a.shape) == len(shape) and all(x is y or x == y for x, y in zip(a.shape, shape, strict=True))
-            else b
-        )
-        whole = len(first.shape) == len(shape) and all(
-            x is y or x == y for x, y in zip(first.shape, shape, strict=True)
-        )
+        first = a if same_shape(a.shape, shape) else b
+        whole = first is a or same_shape(b.shape, shape)
         return self.make(shape, promoted(a.dtype, b.dtype), like(first) if whole else None, what="output")
 
     def reduced(self, y: Tensor, *inputs: Tensor) -> Tensor:
         """Note that the gradients of broadcast inputs are summed by the engine after the node has run."""
-        if y.origin is not None and any(not _equal(x.shape, y.shape) for x in inputs):
+        if y.origin is not None and any(not same_shape(x.shape, y.shape) for x in inputs):
             y.origin[0].shapes = tuple(x.shape for x in inputs)
         return y
 
@@ -148,10 +142,6 @@ def _kept_strides(g: Tensor, over: set, rank: int, keepdim: bool) -> list:
         return list(strides_of(g))
     left = iter(strides_of(g))
     return [0 if k in over else next(left) for k in range(rank)]
-
-
-def _equal(a: tuple, b: tuple) -> bool:
-    return len(a) == len(b) and all(x is y or x == y for x, y in zip(a, b, strict=True))
 
 
 __all__ = ["Pointwise", "broadcast", "prod", "promoted"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ...arith import divides, holds, maximum
 from ...errors import NetcalcError
 from ..tensors import Tensor
 from .autocast import autocast
@@ -48,7 +49,7 @@ def gates(weights, suffix: str = "") -> Gates:
 def onednn_workspace(steps, n, features, hidden):
     """What oneDNN keeps of an LSTM of one layer in float32, in bytes: gates, states and cell states of all steps, each on
     pages of its own. Found from its sizes on x86-64 (oneDNN of PyTorch 2.13); other machines may differ."""
-    wide = features if type(features) is int and type(hidden) is int and features > hidden else hidden
+    wide = maximum(features, hidden)
     rows = 2 * (steps + 1) * n
     spaces = [steps * n * _leading(4 * hidden), *[rows * _leading(wide)] * 3, *[rows * hidden] * 2, steps * n * _leading(hidden)]  # fmt: skip
     return sum((4 * space + 4095) // 4096 * 4096 for space in spaces)
@@ -57,7 +58,7 @@ def onednn_workspace(steps, n, features, hidden):
 def _leading(size):
     """oneDNN's leading dimension: whole cache lines of 16 floats, one more where rows would lie 1024 bytes apart."""
     size = (size + 15) // 16 * 16
-    return size + 16 if type(size) is int and size % 256 == 0 else size
+    return size + 16 if holds(divides(256, size)) else size
 
 
 class Recurrent(Heads):

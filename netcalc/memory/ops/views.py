@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...arith import prod
 from ..tape import Tape
-from ..tensors import Tensor, contiguous_strides, like, normal, strides_of, view_strides
+from ..tensors import Tensor, contiguous_strides, is_one, like, normal, same, strides_of, view_strides
 
 
 class Views(Tape):
@@ -74,7 +74,7 @@ class Views(Tape):
         strides, sizes, summed = [], [], False
         for k, size in enumerate(shape):
             before = x.shape[k - new] if k >= new else None
-            if before is None or (_is(before, 1) and not _is(size, 1)):
+            if before is None or (is_one(before) and not is_one(size)):
                 strides.append(0)
                 sizes.append(size)
                 summed = True
@@ -90,7 +90,7 @@ class Views(Tape):
         """A gradient summed over the dimensions that were expanded, a view of that where these are left out; itself where
         there are none."""
         new = len(g.shape) - len(shape)
-        reduced = new > 0 or any(not _same(a, b) for a, b in zip(g.shape[new:], shape, strict=True))
+        reduced = new > 0 or any(not same(a, b) for a, b in zip(g.shape[new:], shape, strict=True))
         if not reduced:
             return g.alias()
         made = self.make(shape, g.dtype, what="sum")
@@ -211,14 +211,6 @@ def dropped(g: Tensor, dim: int) -> Tensor:
     strides = strides_of(g)
     shape = (*g.shape[:dim], *g.shape[dim + 1 :])
     return g.alias(shape, normal(shape, (*strides[:dim], *strides[dim + 1 :])))
-
-
-def _is(size, number: int) -> bool:
-    return type(size) is int and size == number
-
-
-def _same(a, b) -> bool:
-    return a is b or (type(a) is type(b) and str(a) == str(b))
 
 
 __all__ = ["Views", "contiguous_strides"]
