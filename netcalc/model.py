@@ -86,6 +86,13 @@ class Net:
 
         return memory(self, batch, **options)
 
+    def step(self, point: dict, **options):
+        """The trace of a training step on symbols, of all designs that run as the one at `point` does: what sweeps take
+        peaks from. The options are those of `memory`."""
+        from .memory.answer import step
+
+        return step(self, point, **options)
+
     def explain(self, layer: str | None = None):
         """How the numbers of a layer come about, by its state_dict path; without one, where those of the network are."""
         from .report import explain

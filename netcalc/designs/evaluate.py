@@ -6,9 +6,11 @@ import itertools
 from collections import Counter
 from typing import NamedTuple
 
+from ..report.quantities import QUANTITIES
 from .axes import Axis
-from .family import Family, Fix, Invalid, error, family, reason
-from .quantities import QUANTITIES
+from .family import Family, Fix, Invalid, error, family, fix, reason
+from .formulas import column
+from .peak import CannotRun, Running
 from .stretches import Stretches
 
 FEW = 4  # designs to a combination of structural values below which symbols are not worth their while
@@ -35,15 +37,15 @@ class Block(NamedTuple):
 class Evaluator:
     """Works out blocks of designs, and counts the invalid ones by reason.
 
-    structural: the axes whose values are elaborated one by one. It grows when a rule turns out to ask about a symbol.
+    running: how a step is simulated. structural: the axes whose values are elaborated one by one. It grows when a rule turns out to ask about a symbol.
     """
 
-    def __init__(self, net, axes: list[Axis], wanted: list[str], designs: int):
-        self.net, self.axes, self.wanted = net, {axis.name: axis for axis in axes}, wanted
+    def __init__(self, net, axes: list[Axis], wanted: list[str], designs: int, running: Running | None = None):
+        self.net, self.axes, self.wanted, self.running = net, {axis.name: axis for axis in axes}, wanted, running or Running()
         self.structural = [axis.name for axis in axes if not axis.numeric]
         self.reasons: Counter = Counter()
         self._families: dict = {}
-        summed = all(QUANTITIES[name].row is not None for name in wanted)
+        summed = all(name in QUANTITIES and QUANTITIES[name].row is not None for name in wanted)
         self._stretches = Stretches(net.spec) if summed else None
         self._reasons_known: dict = {}
         self._probe(designs)
@@ -78,8 +80,9 @@ class Evaluator:
             free = {name: axis for name, axis in self.axes.items() if name not in self.structural}
             fixed = self._values(at, self.structural)
             found = family(
-                self.net, fixed, free, self.wanted, [self._values(one, free) for one in samples], self._stretches
-            )
+                self.net, fixed, free, self.wanted, [self._values(one, free) for one in samples], self._stretches,
+                self.running,
+            )  # fmt: skip
             if len(self._families) > MAX_KEPT:
                 self._families.clear()
             self._families[key] = found
@@ -122,14 +125,23 @@ class Evaluator:
                 counted[found.reason] += size
                 continue
             values = {n: self.axes[n].array()[places[n]] for n in self.axes if n not in self.structural}
-            memo: dict = {}
             if found.tests:
-                valid[rows] = self._holds(found, values, places, counted, size)
-            for name, figure in found.figures.items():
-                parts[name].append((rows, figure(values, memo)))
-        figures = {name: _column(stretches, count) for name, stretches in parts.items()}
+                holds = valid[rows] = self._holds(found, values, places, counted, size)
+                if not holds.all():
+                    rows = numpy.arange(count)[rows][holds]
+                    values = {name: array[holds] for name, array in values.items()}
+            memo: dict = {}
+            for name, figure in found.figures.items() if len(valid[rows]) else ():
+                parts[name].append((rows, self._figure(figure, values, memo)))
+        figures = {name: column(stretches, count) for name, stretches in parts.items()}
         block = Block(index, digits, figures)
         return block if valid.all() else block.take(valid)
+
+    def _figure(self, figure, values: dict, memo: dict):
+        try:
+            return figure(values, memo)
+        except CannotRun as problem:
+            raise fix(problem, {name: self.axes[name] for name in values}) from None
 
     def _groups(self, digits: dict, count: int):
         """Stretches of rows (slices or arrays of numbers) with the same structural values."""
@@ -179,19 +191,3 @@ class Evaluator:
                     raise Fix(next(name for name in names if name not in self.structural))
                 text = self._reasons_known[key] = reason(problem)
             counted[text or f"{test.condition} does not hold"] += number
-
-
-def _column(stretches: list, count: int):
-    """One array out of the figures of groups: int64 where all of them fit, else of Python's numbers."""
-    import numpy
-
-    small = all(
-        abs(figure) < 2**63 if type(figure) is int else getattr(figure, "dtype", None) == numpy.int64
-        for _, figure in stretches
-    )
-    if small and len(stretches) == 1 and stretches[0][0] == slice(0, count) and type(stretches[0][1]) is not int:
-        return stretches[0][1]
-    column = numpy.zeros(count, dtype=numpy.int64 if small else object)
-    for rows, figure in stretches:
-        column[rows] = figure
-    return column

@@ -9,9 +9,10 @@ from ..arith import Formula, Undecided, names_of, symbol
 from ..errors import NetcalcError, SpecError
 from ..facts import rows, total
 from ..layers.kinds import ArgumentError
+from ..report.quantities import QUANTITIES
 from .axes import VARIANT
-from .formulas import Compiled, Test, Unbounded, interval
-from .quantities import QUANTITIES, quantity
+from .formulas import Compiled, Test, Unbounded, closed, interval
+from .peak import CannotRun, Running, Runs
 from .stretches import Network, Stretches, whole
 
 MAX_SIZE = 2**62  # of a dimension, as in the walk
@@ -30,7 +31,7 @@ class Family(NamedTuple):
     """Designs that differ only in the values of symbols. tests: what must hold. figures: by name of the quantity."""
 
     tests: list[Test]
-    figures: dict[str, Compiled]
+    figures: dict
 
 
 class Invalid(NamedTuple):
@@ -46,11 +47,14 @@ def with_values(net, values: dict):
     return net.at(**{name: value for name, value in values.items() if name != VARIANT})
 
 
-def family(net, fixed: dict, free: dict, wanted: list[str], samples: list[dict], stretches: Stretches | None = None):
+def family(
+    net, fixed: dict, free: dict, wanted: list[str], samples: list[dict], stretches: Stretches | None = None,
+    running: Running | None = None,
+):  # fmt: skip
     """The Family of the designs with the values `fixed`, or an Invalid. Raises Fix where it takes fewer symbols.
 
     free: the axes to leave open, by name. samples: the values of `free` in some of the designs. stretches: what is known
-    of other designs.
+    of other designs. running: how a step is simulated.
     """
     ranges = {name: axis.range for name, axis in free.items()}
     try:
@@ -61,9 +65,9 @@ def family(net, fixed: dict, free: dict, wanted: list[str], samples: list[dict],
     try:
         if ranges:
             _check_ranges(network, ranges)
-        return _counted(network, wanted, ranges)
-    except Unbounded as problem:
-        raise Fix(_fewest(problem.names & free.keys() or free, free)) from None
+        return _counted(network, wanted, ranges, running or Running())
+    except (Unbounded, CannotRun) as problem:
+        raise fix(problem, free) from None
     except NetcalcError:
         raise
     except (Undecided, TypeError, ValueError) as problem:  # a quantity that asks about sizes
@@ -72,29 +76,23 @@ def family(net, fixed: dict, free: dict, wanted: list[str], samples: list[dict],
         raise Fix(_blamed(str(problem), free)) from None
 
 
-def _counted(network: Network, wanted: list[str], ranges: dict) -> Family:
-    """The figures of a network: the sums of those of its stretches."""
+def _counted(network: Network, wanted: list[str], ranges: dict, running: Running) -> Family:
+    """The figures of a network: the sums of those of its stretches, and what a simulation of the whole gives."""
     conditions = dict.fromkeys(condition for stretch in network.stretches for condition in stretch.conditions)
     tests = [_test(condition, ranges) for condition in conditions if _concerns(condition, ranges)]
-    parts = [stretch.count(lambda one: _figures(network, one, wanted)) for stretch in network.stretches]
-    sums = {name: total(part[name] for part in parts) for name in wanted}
-    return Family(tests, {name: Compiled(_closed(figure, name, ranges), ranges) for name, figure in sums.items()})
+    summed = [name for name in wanted if name in QUANTITIES and QUANTITIES[name].row is not None]
+    parts = [stretch.count(lambda one: _figures(network, one, summed)) for stretch in network.stretches]
+    sums = {name: total(part[name] for part in parts) for name in summed}
+    figures = {name: Compiled(closed(figure, name, ranges), ranges) for name, figure in sums.items()}
+    if len(summed) < len(wanted):
+        runs = Runs(network.whole, ranges, running)
+        figures |= {name: runs.figure(name) for name in wanted if name not in summed}
+    return Family(tests, figures)
 
 
 def _figures(network: Network, stretch, wanted: list[str]) -> dict:
-    if network.whole is not None:
-        return {name: quantity(network.whole, name) for name in wanted}
-    found = rows(stretch.graph, network.sizes, fed=stretch.fed)
+    found = rows(stretch.graph, network.sizes, fed=stretch.fed) if wanted else []
     return {name: total(getattr(row, QUANTITIES[name].row) for row in found) for name in wanted}
-
-
-def _closed(figure, name: str, ranges: dict):
-    """A figure in which nothing is free but the axes."""
-    others = sorted(names_of(figure) - ranges.keys())
-    if others:
-        settings = " ".join(f"--set {other}=..." for other in others)
-        raise NetcalcError(f"error: {name} depends on {', '.join(others)}, which has no value\n  help: {settings}")
-    return figure
 
 
 # -- when it cannot be
@@ -107,6 +105,13 @@ def _refused(net, fixed: dict, free: dict, problem, samples: list[dict]):
     if all(str(error(net, {**fixed, **values})) == str(problem) for values in samples):
         return Invalid(reason(problem))
     raise Fix(_blamed(str(problem), free))
+
+
+def fix(problem, free: dict) -> Exception:
+    """What to raise for names that must not be symbols: a Fix, or what is wrong where no axis is left."""
+    if not free:
+        return problem.problem if isinstance(problem, CannotRun) else problem
+    return Fix(_fewest(problem.names & free.keys() or free, free))
 
 
 def _blamed(message: str, free: dict) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from fractions import Fraction
 from math import lcm
 
-from ..arith import OPERATORS, Condition, Extreme, Formula, Quotient
+from ..arith import OPERATORS, Condition, Extreme, Formula, Quotient, names_of
+from ..errors import NetcalcError
 
 LIMIT = 2**63 - 1
 
@@ -196,4 +197,30 @@ class Test:
         return OPERATORS[self.condition.op](self.difference(values, memo), 0)
 
 
-__all__ = ["Compiled", "Test", "Unbounded", "interval", "magnitude"]
+def column(stretches: list, count: int):
+    """One array out of the figures of groups: int64 where all of them fit, else of Python's numbers."""
+    import numpy
+
+    small = all(
+        abs(figure) < 2**63 if type(figure) is int else getattr(figure, "dtype", None) == numpy.int64
+        for _, figure in stretches
+    )
+    rows, figure = stretches[0] if len(stretches) == 1 else (None, 0)
+    if small and isinstance(rows, slice) and rows == slice(0, count) and type(figure) is not int:
+        return figure
+    column = numpy.zeros(count, dtype=numpy.int64 if small else object)
+    for rows, figure in stretches:
+        column[rows] = figure
+    return column
+
+
+def closed(figure, name: str, ranges: dict):
+    """A figure in which nothing is free but the axes. Raises NetcalcError where something is."""
+    others = sorted(names_of(figure) - ranges.keys())
+    if others:
+        settings = " ".join(f"--set {other}=..." for other in others)
+        raise NetcalcError(f"error: {name} depends on {', '.join(others)}, which has no value\n  help: {settings}")
+    return figure
+
+
+__all__ = ["Compiled", "Test", "Unbounded", "closed", "column", "interval", "magnitude"]

@@ -7,9 +7,10 @@ from math import prod
 
 from ..elaborate.root import check_given
 from ..errors import NetcalcError
+from ..report.quantities import QUANTITIES, unknown
 from .axes import VARIANT, Axis, axis
 from .evaluate import Evaluator
-from .quantities import QUANTITIES, unknown
+from .peak import Running
 from .result import Sweep
 from .select import Selection
 from .where import Where
@@ -34,6 +35,7 @@ def sweep(
     seed: int = 0,
     background: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    **run,
 ) -> Sweep:
     """The figures of every design of a grid, or of some at random.
 
@@ -41,7 +43,8 @@ def sweep(
     variants: names of variants, another axis. columns: names of quantities. where: a condition on names and quantities.
     sort: names, `-name` for the greatest first. top: so many rows. pareto: the designs that no other is better than in
     all of these (least is best; `max:name` or `-name`: greatest). sample: so many designs, drawn with `seed`.
-    background: so many designs kept for a plot although they are not in the result.
+    background: so many designs kept for a plot although they are not in the result. run: options of `net.memory`, which
+    say what `peak` is of.
     """
     axes = _axes(net, sets or {}, _listed(variants))
     varying, constant = [a for a in axes if len(a) > 1], [a for a in axes if len(a) == 1]
@@ -53,7 +56,7 @@ def sweep(
     used = list(dict.fromkeys([*columns, *selection.quantities]))
     designs = _Designs(varying, sample, seed)
     _check_count(designs, selection)
-    evaluator = Evaluator(base, varying, used, designs.count)
+    evaluator = Evaluator(base, varying, used, designs.count, Running(run))
     done = 0
     for index, digits in designs.chunks(evaluator.structural):
         selection.add(evaluator.block(index, digits))

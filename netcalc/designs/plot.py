@@ -6,8 +6,8 @@ import os
 import tempfile
 
 from ..errors import NetcalcError
+from ..report.quantities import QUANTITIES
 from .axes import text_of
-from .quantities import QUANTITIES
 
 FORMATS = ("svg", "png", "pdf")
 INK, PALE, MARKED = "#1f2933", "#b8c2cc", "#d1495b"

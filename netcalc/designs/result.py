@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..report import table as tables
+from ..report.quantities import QUANTITIES
 from ..report.table import Table, mebibytes
 from .axes import VARIANT, plain, text_of
-from .quantities import QUANTITIES
 
 SHOWN_REASONS = 4
 

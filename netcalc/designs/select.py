@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..errors import NetcalcError
+from ..report.quantities import QUANTITIES, unknown
 from .evaluate import Block
-from .quantities import QUANTITIES, unknown
 
 MERGED = 20_000  # designs on the fronts of parts before these are made one
 CUT = 4  # a pile is cut to size when it has grown so many times

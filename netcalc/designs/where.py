@@ -9,8 +9,8 @@ from ..errors import NetcalcError, closest
 from ..language import expressions
 from ..language.evaluation import COMPARISONS
 from ..language.expressions import ExpressionError
+from ..report.quantities import QUANTITIES
 from .axes import text_of
-from .quantities import QUANTITIES
 
 UNITS = {
     "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15,

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from .. import facts
-from ..arith import at, prod, symbol
+from ..arith import Condition, assuming, at, prod, symbol
 from ..errors import NetcalcError, closest
 from ..graph import Graph, Node, Scope
 from ..language.names import DTYPE_BYTES
 from ..report.memory import Course, LayerMemory, Memory, SavedTensor, Simulated
 from . import profiles, simulate, unknown
-from .conflicts import refuse, refuse_conflicts
+from .conflicts import OF_THE_OPTIMIZER, refuse, refuse_conflicts
 from .optimizers import settled
 from .simulate import Result, Run
-from .tape import Rules
+from .tape import Rules, Trace
 
 
 def memory(
@@ -28,34 +29,66 @@ def memory(
     batch: the value of the batch dimension, of all micro-batches together; 1 where it has none. The other options are
     those of `netcalc memory`; symbolic: a batch without a value stays a symbol. Raises NetcalcError for what cannot be simulated.
     """
-    refuse_conflicts({
+    given = {
         "dtype": dtype, "amp": amp, "optimizer": optimizer, "implementation": implementation, "momentum": momentum,
         "weight_decay": weight_decay, "centered": centered, "maximize": maximize, "inference": inference,
         "checkpoint": checkpoint, "accumulate": accumulate, "drop_output": drop_output, "freeze": freeze, "inplace": inplace,
-    })  # fmt: skip
+    }  # fmt: skip
+    refuse_conflicts(given)
     graph, profile = net.graph, profiles.load(device)
     sizes, count = _sizes(net, batch, accumulate, symbolic)
-    marked = chosen_layers(graph, (checkpoint,) if isinstance(checkpoint, str) else checkpoint)
-    rules = Rules(cuda=profile.rules == "cuda", autocast=amp, dtype=dtype)
-    options = {
-        "implementation": implementation, "momentum": momentum, "weight_decay": weight_decay, "centered": centered,
-        "maximize": maximize,
-    }  # fmt: skip
-    steps = 2 if optimizer == "none" else settled(optimizer, options, rules.cuda)
-    run = Run(rules, None if optimizer == "none" else optimizer, options, steps, drop_output, accumulate, marked,
-              frozen(graph, freeze), inplace)  # fmt: skip
+    rules, run = _run(graph, profile, given)
     emitter = net.exported().emitter
     forward = simulate.inference(graph, emitter, sizes, rules)
     trained = None if inference else simulate.training(graph, emitter, sizes, run)
     table = facts.rows(graph, sizes, loss=not inference)
-    named = _named_optimizer(optimizer, options, rules)
+    named = _named_optimizer(given, rules)
     return Memory(
         Simulated(
             graph, table, layers(table, trained or forward), None if trained is None else trained.trace,
             forward.trace, course(graph, table, sizes, dtype), count, dtype, named, _loss(graph), profile,
-            amp, " ".join(checkpoint) if checkpoint else None, accumulate, _flops(table, marked, inference) * accumulate,
+            amp, " ".join(checkpoint) if checkpoint else None, accumulate, _flops(table, run.checkpoint, inference) * accumulate,
             unknown.figures(table, profile, amp or dtype, inference),
         )
+    )  # fmt: skip
+
+
+class Step(NamedTuple):
+    """The trace of a training step, or of an inference, on symbols. assumed: the designs that run like that."""
+
+    trace: Trace
+    assumed: tuple[Condition, ...]
+
+
+def step(net, point: dict, **options) -> Step:
+    """What `memory` takes the peak of, for all designs that run as one of them does. The options are those of `memory`.
+
+    point: the values of that design for what is free in the network. A batch that it does not name is 1.
+    """
+    given = {**memory.__kwdefaults__, **options}
+    refuse_conflicts(given)
+    graph = net.graph
+    rules, run = _run(graph, profiles.load(given["device"]), given)
+    sizes = {graph.batch: 1} if graph.batch in graph.free and graph.batch not in point else {}
+    emitter = net.exported().emitter
+    with assuming(point) as assumed:
+        found = (
+            simulate.inference(graph, emitter, sizes, rules)
+            if given["inference"]
+            else simulate.training(graph, emitter, sizes, run)
+        )
+    return Step(found.trace, assumed.taken)
+
+
+def _run(graph: Graph, profile, given: dict) -> tuple[Rules, Run]:
+    """The rules of a run and how it goes, by the options of `memory`; for as many steps as differ."""
+    rules = Rules(cuda=profile.rules == "cuda", autocast=given["amp"], dtype=given["dtype"])
+    options = {name: given[name] for name in OF_THE_OPTIMIZER}
+    optimizer = None if given["optimizer"] == "none" else given["optimizer"]
+    steps = 2 if optimizer is None else settled(optimizer, options, rules.cuda)
+    return rules, Run(
+        rules, optimizer, options, steps, given["drop_output"], given["accumulate"],
+        chosen_layers(graph, given["checkpoint"]), frozen(graph, given["freeze"]), given["inplace"],
     )  # fmt: skip
 
 
@@ -94,6 +127,7 @@ def _sizes(net, batch: int | None, accumulate: int, symbolic: bool):
 def chosen_layers(graph: Graph, names) -> frozenset[str]:
     """The paths of modules that patterns name: `h.*`, or `blocks` and `blocks:2` for every block and every second."""
     found: set[str] = set()
+    names = (names,) if isinstance(names, str) else names
     paths = [member.path for member in _members(graph.root) if member.path]
     for name in names:
         word, _, step = name.partition(":")
@@ -203,12 +237,13 @@ def _inside(path: str, marked: frozenset[str]) -> bool:
     return any(".".join(parts[:end]) in marked for end in range(1, len(parts) + 1))
 
 
-def _named_optimizer(name: str, options: dict, rules: Rules) -> str:
+def _named_optimizer(given: dict, rules: Rules) -> str:
+    name = given["optimizer"]
     if name == "none":
         return "none"
-    how = options["implementation"] or ("foreach" if rules.cuda else "for-loop")
-    given = [f"{word.replace('_', ' ')} {options[word]}" for word in ("momentum", "weight_decay") if options[word]]
-    return f"{name} ({', '.join([how, *given])})"
+    how = given["implementation"] or ("foreach" if rules.cuda else "for-loop")
+    said = [f"{word.replace('_', ' ')} {given[word]}" for word in ("momentum", "weight_decay") if given[word]]
+    return f"{name} ({', '.join([how, *said])})"
 
 
 def _loss(graph: Graph) -> str:

@@ -15,7 +15,7 @@ from ..facts import total
 
 class Quantity(NamedTuple):
     """A figure of a network. of: its number or formula. row: the attribute of a row that it is the sum of, if it is.
-    ones: whether its formula can be another one where a size is 1."""
+    ones: whether its formula can be another one where a size is 1. title: the head of its column."""
 
     name: str
     unit: str
@@ -23,6 +23,7 @@ class Quantity(NamedTuple):
     of: Callable
     row: str | None = None
     ones: bool = False
+    title: str = ""
 
 
 def _sum(name: str) -> Callable:
@@ -33,26 +34,21 @@ def _peak(net):
     return net.memory(symbolic=True).peak.bytes
 
 
-def _rows(name: str, unit: str, about: str, row: str) -> Quantity:
-    return Quantity(name, unit, about, _sum(row), row)
+def _rows(name: str, title: str, unit: str, about: str) -> Quantity:
+    return Quantity(name, unit, about, _sum(name), name, title=title)
 
 
+_STEP = "the most memory that a training step takes: forward, loss and backward, on the CPU"
 QUANTITIES: dict[str, Quantity] = {
     quantity.name: quantity
     for quantity in (
-        _rows("params", "parameters", "learnable elements", "params"),
-        _rows("trainable", "parameters", "learnable elements that are not frozen", "trainable"),
-        _rows("macs", "MACs", "multiply-accumulates of a forward pass", "macs"),
-        _rows("flops", "FLOPs", "operations of a forward pass", "flops"),
-        _rows("backward-flops", "FLOPs", "operations of a backward pass", "backward_flops"),
-        _rows("activations", "elements", "elements of the outputs of all layers", "activations"),
-        Quantity(
-            "peak",
-            "bytes",
-            "the most memory that a training step takes: forward, loss and backward, on the CPU",
-            _peak,
-            ones=True,
-        ),
+        _rows("params", "Param #", "parameters", "learnable elements"),
+        _rows("trainable", "Trainable", "parameters", "learnable elements that are not frozen"),
+        _rows("macs", "MACs", "MACs", "multiply-accumulates of a forward pass"),
+        _rows("flops", "FLOPs", "FLOPs", "operations of a forward pass"),
+        _rows("backward_flops", "Backward FLOPs", "FLOPs", "operations of a backward pass"),
+        _rows("activations", "Activations", "elements", "elements of the outputs of all layers"),
+        Quantity("peak", "bytes", _STEP, _peak, ones=True, title="Peak"),
     )
 }
 
@@ -68,12 +64,15 @@ def unmodelled(net, asked: Quantity) -> tuple:
 
 
 def quantity(name: str) -> Quantity:
-    """The quantity of that name. Raises NetcalcError with what there is."""
-    found = QUANTITIES.get(name.replace("_", "-"))
-    if found is None:
-        near = closest(name, QUANTITIES)
-        help = f"did you mean `{near}`? " if near else ""
-        raise NetcalcError(
-            f"error: there is no quantity `{name}`\n  help: {help}The quantities are {', '.join(QUANTITIES)}"
-        )
-    return found
+    """The quantity of that name, written with - or _. Raises NetcalcError with what there is."""
+    known = [word for word in (name, name.replace("-", "_"), name.replace("_", "-")) if word in QUANTITIES]
+    if not known:
+        raise unknown(name, QUANTITIES)
+    return QUANTITIES[known[0]]
+
+
+def unknown(name: str, known, what: str = "quantity", where: str = "") -> NetcalcError:
+    """The error for a name that is none of the known ones."""
+    near = closest(name, known)
+    help = f"did you mean `{near}`? " if near else ""
+    return NetcalcError(f"error: {where}there is no {what} `{name}`\n  help: {help}it is one of {', '.join(known)}")
