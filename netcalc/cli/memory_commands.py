@@ -7,36 +7,15 @@ import click
 from ..errors import NetcalcError
 from ..memory.conflicts import refuse, refuse_conflicts
 from .options import all_of, network, report_unmet, show, table_options, write, write_bytes
-
-OPTIMIZERS = (
-    "none", "sgd", "sgd-momentum", "nesterov", "adam", "adamw", "amsgrad", "rmsprop", "adagrad", "adadelta", "adamax",
-    "nadam", "radam",
-)  # fmt: skip
-HALVES = ("bfloat16", "float16")
+from .step_options import ONE_STEP, of_a_step
 
 
 def _option(*names, **settings):
     return click.option(*names, **settings)
 
 
-_MEMORY = [
-    _option("--dtype", type=click.Choice(("float32", *HALVES)), help="The dtype of parameters and activations.  [default: float32]"),
-    _option("--amp", type=click.Choice(HALVES), help="Train with autocast to this dtype; parameters stay float32."),
-    _option("--optimizer", type=click.Choice(OPTIMIZERS), help="The optimizer; none for a backward pass without a step."),
-    _option("--fused", is_flag=True, help="The optimizer's fused kernel."),
-    _option("--foreach", is_flag=True, help="The optimizer over all tensors at once (CUDA's default)."),
-    _option("--no-foreach", is_flag=True, help="The optimizer tensor by tensor (the CPU's default)."),
-    _option("--momentum", type=click.FloatRange(0), metavar="M", help="Momentum of sgd and rmsprop."),
-    _option("--weight-decay", type=click.FloatRange(0), metavar="W", help="Weight decay of the optimizer."),
-    _option("--centered", is_flag=True, help="Centered rmsprop."),
-    _option("--maximize", is_flag=True, help="The optimizer maximizes."),
-    _option("--inference", is_flag=True, help="A forward pass without gradients only."),
-    _option("--device", metavar="D", help="cpu, cuda, a GPU such as h200, or a profile.yaml.  [default: cpu]"),
-    _option("--checkpoint", multiple=True, metavar="LAYERS", help="Recompute these in backward: names with *, or `blocks`, `blocks:2` (every second)."),
-    _option("--accumulate", type=click.IntRange(1), metavar="K", help="Accumulate gradients over K micro-batches of B/K."),
-    _option("--drop-output", is_flag=True, help="The loop does not keep the output: loss = f(model(x), y)."),
-]  # fmt: skip
 _ANSWERS = [
+    _option("--accumulate", type=click.IntRange(1), metavar="K", help="Accumulate gradients over K micro-batches of B/K."),
     _option("--fit", metavar="SIZE", help="The largest batch that fits into 24GiB, 80GB or a GPU such as h200."),
     _option("--fit-for", metavar="DIM", help="With --fit: the largest value of another free dimension."),
     _option("--levers", is_flag=True, help="What would make it smaller: bytes saved and extra FLOPs of each."),
@@ -45,7 +24,7 @@ _ANSWERS = [
 
 
 @click.command(short_help="The memory of a training step, and its peak.")
-@all_of(_MEMORY)
+@all_of(ONE_STEP)
 @all_of(_ANSWERS)
 @table_options
 def memory(spec, given, variant, free, batch, depth, expand, format, target, fit, fit_for, levers, timeline, **options):
@@ -61,7 +40,7 @@ def memory(spec, given, variant, free, batch, depth, expand, format, target, fit
         netcalc memory gpt2 --batch 8 --set T=1024 --levers
         netcalc memory resnet50 --free N --format json
     """
-    chosen = _chosen(options)
+    chosen = of_a_step(options)
     if timeline is not None:
         from ..report.timeline_plot import kind_of
 
@@ -81,23 +60,6 @@ def memory(spec, given, variant, free, batch, depth, expand, format, target, fit
         write_bytes(rendered(result, timeline), timeline)
     show(result, format, depth, expand, target)
     return report_unmet(net)
-
-
-def _chosen(options: dict) -> dict:
-    """The options that were given, as `net.memory` takes them."""
-    ways = {"fused": "fused", "foreach": "foreach", "no_foreach": "for-loop"}
-    asked = [(flag, word) for flag, word in ways.items() if options.pop(flag, False)]
-    if len(asked) > 1:
-        first, second = (f"--{flag.replace('_', '-')}" for flag, _ in asked[:2])
-        refuse(f"{first} and {second} exclude each other", "ask for one of them")
-    found = {name: value for name, value in options.items() if value is not None and value is not False and value != ()}
-    if asked:
-        found["implementation"] = asked[0][1]
-    if "checkpoint" in found:
-        found["checkpoint"] = tuple(
-            name.strip() for text in found["checkpoint"] for name in text.split(",") if name.strip()
-        )
-    return found
 
 
 def _conflicts(batch, free, fit, fit_for, levers, timeline, folding: bool, chosen: dict) -> None:

@@ -14,10 +14,12 @@ from .options import (
     SpecArgument,
     _names,
     _settings,
+    all_of,
     loaded,
     output_options,
     show,
 )  # fmt: skip
+from .step_options import ONE_STEP, of_a_step
 
 _SWEEP = [
     click.argument("spec", required=False, type=SpecArgument()),
@@ -27,38 +29,36 @@ _SWEEP = [
     click.option("--sample", type=click.IntRange(1), metavar="K", help="Try K designs at random instead of all."),
     click.option("--seed", type=int, default=0, show_default=True, help="What the random sample depends on."),
     click.option("--columns", multiple=True, callback=_names, metavar="NAMES",
-                 help="Figures: params, trainable, macs, flops, backward_flops, activations.  [default: params,macs]"),
+                 help="Figures: params, trainable, macs, flops, backward_flops, activations, peak.  [default: params,macs]"),
     click.option("--where", metavar="CONDITION", help='Keep designs that meet it: "params < 30M and macs <= 300M".'),
     click.option("--sort", multiple=True, callback=_names, metavar="NAMES", help="Order by these; -NAME: greatest first."),
     click.option("--top", type=click.IntRange(1), metavar="K", help="Keep the first K."),
     click.option("--pareto", multiple=True, callback=_names, metavar="NAMES",
                  help="Keep what nothing is better than in all of these (least; max:NAME or -NAME: greatest)."),
+    click.option("--fits-in", "fits", metavar="SIZE", help="Keep what fits into 24GiB, 80GB or a GPU such as h200."),
     click.option("--plot", type=click.Path(dir_okay=False), metavar="FILE", help="Draw a scatter plot: svg, png or pdf."),
 ]  # fmt: skip
 BACKGROUND = 4_000  # points of a plot besides those of the result
 
 
-def _decorated(options):
-    def decorate(function):
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
-
-
 @click.command(short_help="Many designs: parameters, MACs and more for a grid of arguments.")
-@_decorated(_SWEEP)
+@all_of(_SWEEP)
+@all_of(ONE_STEP)
 @output_options
-def sweep(spec, given, variants, sample, seed, columns, where, sort, top, pareto, plot, format, target):
+def sweep(
+    spec, given, variants, sample, seed, columns, where, sort, top, pareto, fits, plot, format, target, **options
+):
     """A table of designs: every combination of the values given with --set, with its parameters, MACs and more.
 
-    Units in a condition: k, M, G, T (powers of 1000), KiB, MiB, GiB, TiB. Designs that cannot exist are counted, with the reason.
+    The column `peak` is the peak of a training step, as `netcalc memory` gives it; --optimizer, --device and the like
+    say how it runs. Units in a condition: k, M, G, T (powers of 1000), KiB, MiB, GiB, TiB. Designs that cannot exist are counted, with the reason.
 
     \b
         netcalc sweep mobilenet_v2 --set width=0.5,0.75,1,1.4
         netcalc sweep spec.yaml --set width=8..64..8 --set N=1..256 --where "macs < 1G" --sort -params --top 10
         netcalc sweep gpt2 --set n_layer=2..48 --set n_embd=64..2048..64 --set T=1024 --pareto max:params,macs
+        netcalc sweep resnet50 --set N=1..256 --columns peak --optimizer adamw
+        netcalc sweep gpt2 --set n_layer=6,12,24 --set N=1..64 --set T=1024 --fits-in h200 --sort -params,-N --top 5
         netcalc sweep resnet --variant resnet18,resnet34,resnet50 --columns params,flops --plot resnets.svg
     """
     net = loaded(spec)
@@ -69,6 +69,7 @@ def sweep(spec, given, variants, sample, seed, columns, where, sort, top, pareto
         found = net.sweep(
             given, variants=variants, columns=columns, where=where, sort=sort, top=top, pareto=pareto,
             sample=sample, seed=seed, background=BACKGROUND if plot else 0, progress=meter,
+            fits=fits, **of_a_step(options),
         )  # fmt: skip
     finally:
         meter.clear()

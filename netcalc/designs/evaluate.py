@@ -41,7 +41,12 @@ class Evaluator:
     """
 
     def __init__(self, net, axes: list[Axis], wanted: list[str], designs: int, running: Running | None = None):
-        self.net, self.axes, self.wanted, self.running = net, {axis.name: axis for axis in axes}, wanted, running or Running()
+        self.net, self.axes, self.wanted, self.running = (
+            net,
+            {axis.name: axis for axis in axes},
+            wanted,
+            running or Running(),
+        )
         self.structural = [axis.name for axis in axes if not axis.numeric]
         self.reasons: Counter = Counter()
         self._families: dict = {}

@@ -10,7 +10,7 @@ from ..errors import NetcalcError
 from ..report.quantities import QUANTITIES, unknown
 from .axes import VARIANT, Axis, axis
 from .evaluate import Evaluator
-from .peak import Running
+from .peak import running
 from .result import Sweep
 from .select import Selection
 from .where import Where
@@ -35,7 +35,8 @@ def sweep(
     seed: int = 0,
     background: int = 0,
     progress: Callable[[int, int], None] | None = None,
-    **run,
+    fits: str | None = None,
+    **step,
 ) -> Sweep:
     """The figures of every design of a grid, or of some at random.
 
@@ -43,20 +44,27 @@ def sweep(
     variants: names of variants, another axis. columns: names of quantities. where: a condition on names and quantities.
     sort: names, `-name` for the greatest first. top: so many rows. pareto: the designs that no other is better than in
     all of these (least is best; `max:name` or `-name`: greatest). sample: so many designs, drawn with `seed`.
-    background: so many designs kept for a plot although they are not in the result. run: options of `net.memory`, which
-    say what `peak` is of.
+    background: so many designs kept for a plot although they are not in the result. fits: a size or a
+    GPU, such as "24GiB" or "h200", that the step has to fit in. step: options of `net.memory`, which say what `peak` is of.
     """
     axes = _axes(net, sets or {}, _listed(variants))
     varying, constant = [a for a in axes if len(a) > 1], [a for a in axes if len(a) == 1]
     base = _with_constants(net, constant)
     condition = Where(where, varying) if where else None
     sort, pareto = _listed(sort), _listed(pareto)
-    selection = Selection(varying, condition, sort, top, pareto, background)
-    columns = _columns(columns, [*selection.quantities])
-    used = list(dict.fromkeys([*columns, *selection.quantities]))
+    steps = running(step, fits)
+    selection = Selection(varying, condition, sort, top, pareto, background, steps)
+    columns = _columns(columns, [*selection.quantities, *(["peak"] if step or fits else [])])
+    used = list(dict.fromkeys([*columns, *selection.figures]))
     designs = _Designs(varying, sample, seed)
     _check_count(designs, selection)
-    evaluator = Evaluator(base, varying, used, designs.count, Running(run))
+    evaluator = Evaluator(base, varying, used, designs.count, steps)
+    _work_out(designs, evaluator, selection, progress)
+    return Sweep(net, base, axes, varying, columns, designs, evaluator, selection)
+
+
+def _work_out(designs: _Designs, evaluator: Evaluator, selection: Selection, progress) -> None:
+    """All designs through the selection. Raises NetcalcError where none is valid."""
     done = 0
     for index, digits in designs.chunks(evaluator.structural):
         selection.add(evaluator.block(index, digits))
@@ -65,7 +73,6 @@ def sweep(
             progress(done, designs.count)
     if selection.valid == 0:
         raise _none_valid(evaluator, designs.count)
-    return Sweep(net, base, axes, varying, columns, designs, evaluator, selection)
 
 
 def _check_count(designs: _Designs, selection: Selection):
@@ -107,7 +114,9 @@ def _columns(columns, selected: list[str]) -> list[str]:
     for name in asked:
         if name not in QUANTITIES:
             raise unknown(name, QUANTITIES, where="--columns: ")
-    return asked or list(dict.fromkeys([*COLUMNS, *selected]))
+    return list(
+        dict.fromkeys([*asked, *(name for name in selected if name == "peak")] if asked else [*COLUMNS, *selected])
+    )
 
 
 def _none_valid(evaluator: Evaluator, count: int) -> NetcalcError:

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from ..arith import Undecided, names_of
 from ..errors import NetcalcError
+from ..memory import profiles
+from ..memory.conflicts import OF_A_STEP, refuse_conflicts
 from ..memory.fit import needed
 from ..memory.profiles import Limit
 from ..memory.timeline import Timeline
@@ -22,6 +24,40 @@ class Running(NamedTuple):
 
     options: dict = {}
     limit: Limit | None = None
+
+    @property
+    def figure(self) -> str | None:
+        """The name of the figure that is held against the limit."""
+        if self.limit is None:
+            return None
+        return "needed" if profiles.load(self.options.get("device", "cpu")).rules == "cuda" else "peak"
+
+    def __str__(self):
+        """`a training step, bfloat16, adamw, h100`"""
+        options = self.options
+        what = "inference" if options.get("inference") else "a training step"
+        said = [f"autocast to {options['amp']}"] if options.get("amp") else []
+        said += [str(options[name]) for name in ("dtype", "optimizer", "implementation") if options.get(name)]
+        said += [
+            f"{name.replace('_', ' ')} {options[name]}" for name in ("momentum", "weight_decay") if options.get(name)
+        ]
+        said += [name.replace("_", " ") for name in ("centered", "maximize", "drop_output") if options.get(name)]
+        said += [f"checkpoint {' '.join(options['checkpoint'])}"] if options.get("checkpoint") else []
+        return ", ".join([what, *said, f"on {options.get('device', 'cpu')}"])
+
+
+def running(options: dict, fits: str | None) -> Running:
+    """How steps run that have to fit in a size or a GPU, whose name says the device too. Raises NetcalcError for what does
+    not go together."""
+    wrong = [name for name in options if name not in OF_A_STEP]
+    if wrong:
+        raise TypeError(f"sweep() has no option {wrong[0]!r}")
+    refuse_conflicts(options)
+    limit = None if fits is None else profiles.limit(fits)
+    if fits is not None and not fits[:1].isdigit():
+        options = {"device": fits, **options}
+    profiles.load(options.get("device", "cpu"))  # a misspelt one is told at once
+    return Running(options, limit)
 
 
 class CannotRun(Exception):
@@ -155,4 +191,4 @@ class Replayed:
 #: "needed" is of a CUDA device: on the CPU it is the peak
 FIGURES = {"peak": _peak, "needed": Replayed}
 
-__all__ = ["CannotRun", "Running", "Runs"]
+__all__ = ["CannotRun", "Running", "Runs", "running"]

@@ -13,7 +13,7 @@ SHOWN_REASONS = 4
 class Sweep:
     """The designs of a sweep with their figures. `columns`: numpy arrays by name, axes first. `rows`: a dict for each.
 
-    designs: how many were tried; valid: how many of them exist; met: how many of these meet the condition. invalid:
+    designs: how many were tried; valid: how many of them exist; met: how many of these meet the condition; fitting: how many of those fit. invalid:
     (reason, how many designs) pairs, the most frequent first.
     """
 
@@ -22,7 +22,11 @@ class Sweep:
         self.axes, self.names = varying, names
         self.designs, self.valid, self.met = designs.count, selection.valid, selection.met
         self.invalid = evaluator.reasons.most_common()
+        self.steps = selection.steps
+        self.fitting = selection.fitting if self.steps.limit is not None else None
         self._title, self._notes = _title(net, base, axes, varying, designs), _notes(selection)
+        if "peak" in names:
+            self._title.append(f"Peak: the most bytes of tensors alive in {self.steps}.")
         self._block, self._behind = selection.block, selection.background
         self.front = [name for name, _ in selection.pareto]
         self.condition = selection.where.text if selection.where is not None else None
@@ -65,6 +69,8 @@ class Sweep:
             "variant": self.variant,
             "designs": {"tried": self.designs, "valid": self.valid, "met": self.met, "shown": len(self)},
             "axes": {axis.name: axis.text for axis in self.axes},
+            "step": dict(self.steps.options),
+            "fits_in": self.steps.limit and {"bytes": self.steps.limit.bytes, "designs": self.fitting},
             "rows": self.rows,
             "invalid": [{"reason": reason, "designs": count} for reason, count in self.invalid],
         }
@@ -188,6 +194,9 @@ def _notes(selection) -> list[str]:
     notes = []
     if selection.where is not None:
         notes.append(f"{selection.met:,} meet {selection.where.text}")
+    if selection.steps.limit is not None:
+        how = "as the caching allocator reserves it" if selection.steps.figure == "needed" else "all tensors together"
+        notes.append(f"{selection.fitting:,} fit into {selection.steps.limit.text}, {how}")
     if selection.pareto:
         listed = " and ".join(f"{'most' if sign < 0 else 'least'} {name}" for name, sign in selection.pareto)
         notes.append(f"Pareto front: {listed}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..errors import NetcalcError
 from ..report.quantities import QUANTITIES, unknown
 from .evaluate import Block
+from .peak import Running
 
 MERGED = 20_000  # designs on the fronts of parts before these are made one
 CUT = 4  # a pile is cut to size when it has grown so many times
@@ -13,13 +14,14 @@ CUT = 4  # a pile is cut to size when it has grown so many times
 class Selection:
     """Blocks of designs go in with `add`; `block` is what stays, in order."""
 
-    def __init__(self, axes, where, sort: list[str], top: int | None, pareto: list[str], background: int = 0):
+    def __init__(self, axes, where, sort: list[str], top: int | None, pareto: list[str], background: int = 0,
+                 steps: Running | None = None):  # fmt: skip
         self.axes = {axis.name: axis for axis in axes}
-        self.where, self.top = where, top
+        self.where, self.top, self.steps = where, top, steps or Running()
         self.sort = [self._key(name, "--sort") for name in sort]
         self.pareto = [self._key(name, "--pareto") for name in pareto]
         self.order = self.sort or self.pareto
-        self.valid = self.met = 0  # designs that exist, and that meet the condition
+        self.valid = self.met = self.fitting = 0  # designs that exist, that meet the condition, that fit too
         self._kept: list[Block] = []
         self._background, self._behind = background, []
 
@@ -48,8 +50,13 @@ class Selection:
         return list(dict.fromkeys(name for name in names if name in QUANTITIES))
 
     @property
+    def figures(self) -> list[str]:
+        """What has to be worked out for it."""
+        return [*self.quantities, *([self.steps.figure] if self.steps.limit else [])]
+
+    @property
     def narrows(self) -> bool:
-        return self.where is not None or self.top is not None or bool(self.pareto)
+        return self.where is not None or self.steps.limit is not None or self.top is not None or bool(self.pareto)
 
     def add(self, block: Block) -> None:
         """Take in some designs."""
@@ -57,6 +64,9 @@ class Selection:
         if self.where is not None:
             block = block.take(self.where.holds(block))
         self.met += len(block.index)
+        if self.steps.limit is not None:
+            block = block.take(block.figures[self.steps.figure] <= self.steps.limit.bytes)
+        self.fitting += len(block.index)
         if self._background:
             self._remember(block)
         if self.pareto:

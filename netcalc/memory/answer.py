@@ -12,7 +12,7 @@ from ..graph import Graph, Node, Scope
 from ..language.names import DTYPE_BYTES
 from ..report.memory import Course, LayerMemory, Memory, SavedTensor, Simulated
 from . import profiles, simulate, unknown
-from .conflicts import OF_THE_OPTIMIZER, refuse, refuse_conflicts
+from .conflicts import OF_A_STEP, OF_THE_OPTIMIZER, refuse, refuse_conflicts
 from .optimizers import settled
 from .simulate import Result, Run
 from .tape import Rules, Trace
@@ -61,10 +61,14 @@ class Step(NamedTuple):
 
 
 def step(net, point: dict, **options) -> Step:
-    """What `memory` takes the peak of, for all designs that run as one of them does. The options are those of `memory`.
+    """What `memory` takes the peak of, for all designs that run as one of them does. The options are those of `memory`
+    but for `accumulate`.
 
     point: the values of that design for what is free in the network. A batch that it does not name is 1.
     """
+    unknown_names = [name for name in options if name not in OF_A_STEP]
+    if unknown_names:
+        raise TypeError(f"a step has no option {unknown_names[0]!r}")
     given = {**memory.__kwdefaults__, **options}
     refuse_conflicts(given)
     graph = net.graph

@@ -7,6 +7,8 @@ from ..errors import NetcalcError
 #: options of an optimizer, then what else only a training step has
 OF_THE_OPTIMIZER = ("implementation", "momentum", "weight_decay", "centered", "maximize")
 OF_TRAINING = ("optimizer", *OF_THE_OPTIMIZER, "checkpoint", "accumulate", "drop_output", "freeze", "inplace")
+#: options of `net.memory` that say how a step runs, whatever its sizes
+OF_A_STEP = ("dtype", "amp", "inference", "device", *(name for name in OF_TRAINING if name != "accumulate"))
 _FLAGS = {"for-loop": "no-foreach", "foreach": "foreach", "fused": "fused"}
 
 
