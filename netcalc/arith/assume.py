@@ -67,6 +67,8 @@ def _answered(condition: Condition) -> bool:
     from . import compare
 
     left, right = reduced(condition.left, condition.right)
+    if condition.op in ("==", "!=") and not isinstance(left, Formula):
+        left, right = right, left
     found = compare(condition.op, left, right)
     return found if isinstance(found, bool) else _now[-1].holds(found)
 

@@ -216,11 +216,16 @@ def column(stretches: list, count: int):
 
 def closed(figure, name: str, ranges: dict):
     """A figure in which nothing is free but the axes. Raises NetcalcError where something is."""
-    others = sorted(names_of(figure) - ranges.keys())
-    if others:
-        settings = " ".join(f"--set {other}=..." for other in others)
-        raise NetcalcError(f"error: {name} depends on {', '.join(others)}, which has no value\n  help: {settings}")
+    refuse_open(names_of(figure), name, ranges)
     return figure
 
 
-__all__ = ["Compiled", "Test", "Unbounded", "closed", "column", "interval", "magnitude"]
+def refuse_open(names, name: str, ranges: dict):
+    """Raises NetcalcError where a figure is in names that are no axes."""
+    others = sorted(names - ranges.keys())
+    if others:
+        settings = " ".join(f"--set {other}=..." for other in others)
+        raise NetcalcError(f"error: {name} depends on {', '.join(others)}, which has no value\n  help: {settings}")
+
+
+__all__ = ["Compiled", "Test", "Unbounded", "closed", "column", "interval", "magnitude", "refuse_open"]

@@ -16,7 +16,7 @@ from ..memory.conflicts import OF_A_STEP, refuse_conflicts
 from ..memory.fit import needed
 from ..memory.profiles import Limit
 from ..memory.timeline import Timeline
-from .formulas import Compiled, Test, Unbounded, closed, column
+from .formulas import Compiled, Test, Unbounded, column, refuse_open
 
 
 class Running(NamedTuple):
@@ -90,6 +90,8 @@ class Runs:
     def __init__(self, net, ranges: dict, running: Running):
         self.net, self.ranges, self.running = net, ranges, running
         self.known: list[Run] = []
+        batch = {net.graph.batch} - ranges.keys()  # of one sample
+        refuse_open(frozenset(net.graph.free) - batch, "peak", ranges)
         copies = frozenset().union(*(names_of(node.times) for node in net.graph.nodes))
         if copies:
             raise CannotRun(NetcalcError("error: the copies of a `repeat` run one by one"), copies)
@@ -159,7 +161,7 @@ class Simulated:
 
 
 def _peak(trace, ranges: dict, limit) -> Compiled:
-    return Compiled(closed(Timeline(trace).peak().bytes, "peak", ranges), ranges)
+    return Compiled(Timeline(trace).peak().bytes, ranges)
 
 
 class Replayed:
@@ -169,7 +171,7 @@ class Replayed:
         self.trace, self.limit = trace, limit.bytes
         self.peak = _peak(trace, ranges, limit)
         sizes = {str(storage.bytes): storage.bytes for storage in trace.storages}
-        self.sizes = {text: Compiled(closed(size, "peak", ranges), ranges) for text, size in sizes.items()}
+        self.sizes = {text: Compiled(size, ranges) for text, size in sizes.items()}
 
     def __call__(self, values: dict):
         if not values:

@@ -99,6 +99,9 @@ def _run(graph: Graph, profile, given: dict) -> tuple[Rules, Run]:
 def _sizes(net, batch: int | None, accumulate: int, symbolic: bool):
     """A value for the batch dimension of one micro-batch, and the batch as a whole."""
     name = net.graph.batch
+    if batch is not None and type(batch) is not int:
+        refuse(f"a batch is one whole number, not {type(batch).__name__}",
+               'many at once: net.sweep({"N": range(1, 1001)}, columns="peak")')  # fmt: skip
     if name is None or name not in net.graph.free:
         if batch is not None:
             given = net.given.get(name) if name else None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..arith import at
+from ..errors import NetcalcError
 from ..graph import Graph, Node
 from .autograd import Engine, reachable
 from .ops import Operations
@@ -199,6 +200,9 @@ class _Training(_Model):
         """The mean of the outputs, summed."""
         op = self.op
         real = [tensor for tensor in out if tensor.dtype.startswith(("float", "bfloat"))]
+        if not real:
+            raise NetcalcError("error: no output is of a floating-point type, so there is nothing to train on\n"
+                               "  help: --inference gives the memory of a forward pass")  # fmt: skip
         if len(out) == len(real) and len(out) > 1:
             total = op.shifted(op.mean(out[0], None, False))
             for tensor in out[1:]:
