@@ -52,4 +52,4 @@ def of_a_step(options: dict) -> dict:
     return found
 
 
-__all__ = ["ONE_STEP", "of_a_step"]
+__all__ = ["ONE_STEP", "OPTIMIZERS", "of_a_step"]

@@ -6,8 +6,8 @@ import click
 
 from ..errors import NetcalcError
 from ..memory.conflicts import refuse
-from .memory_commands import OPTIMIZERS
 from .options import batch, network, output_options, show, spec_options, table_options, write
+from .step_options import OPTIMIZERS
 
 
 @click.command(short_help="The network as a runnable PyTorch module.")
