@@ -230,6 +230,8 @@ def test_what_holds_for_all_sizes_is_decided():
     assert equal(A, A) is True and equal(A, A + 1) is False and equal(2 * A - A, A) is True
     assert compare("!=", A, -3) is True and compare("<=", A, 2 * A) is True
     assert divides(4, 8 * A) is True and divides(4, 8 * A + 2) is False
+    assert less(B, 3 * A * B) is True and at_least(A * B, B) is True and less(A * B, B) is False
+    assert isinstance(less(B, A * B), Condition) and isinstance(less(A, B), Condition)  # open where A is 1
 
 
 def test_what_depends_is_a_condition():

@@ -174,7 +174,25 @@ class Formula:
                 least, most = most, least
             low = None if low is None or least is None else low + coef * least
             high = None if high is None or most is None else high + coef * most
+        if low is None or high is None:
+            low, high = self._bounds_by_factor(low, high)
         return low, high
+
+    def _bounds_by_factor(self, low, high):
+        """The bounds where more is seen of what is left when symbols that all terms have are taken out, which are at least
+        1: of k*a - k = k*(a - 1) that it is never below 0."""
+        first, *others = ({atom: power for atom, power in mono if isinstance(atom, str)} for mono in self.terms)
+        common = {atom: min([power, *(other.get(atom, 0) for other in others)]) for atom, power in first.items()}
+        if not others or not any(common.values()):
+            return low, high
+        rest = Formula({
+            tuple((atom, power - common.get(atom, 0)) for atom, power in mono if power > common.get(atom, 0)): coef
+            for mono, coef in self.terms.items()
+        })  # fmt: skip
+        least, most = rest.bounds()
+        return least if low is None and least is not None and least >= 0 else low, (
+            most if high is None and most is not None and most <= 0 else high
+        )
 
     def to_sympy(self):
         import sympy

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from .. import facts
-from ..arith import Condition, assuming, at, prod, symbol
+from ..arith import Condition, assuming, at, symbol
 from ..errors import NetcalcError, closest
 from ..graph import Graph, Node, Scope
 from ..language.names import DTYPE_BYTES
@@ -210,13 +210,7 @@ def layers(table: list[facts.Row], result: Result) -> list[LayerMemory]:
     for row in table:
         first = row.path not in seen
         seen.add(row.path)
-        size = facts.total(
-            prod(shape) * DTYPE_BYTES[value.dtype]
-            for shape, value in zip(
-                [row.output] if row.node.parts is None else row.shapes[-1], row.node.outputs, strict=False
-            )
-        )
-        found.append(LayerMemory(size, tuple(by.get(row.path, ())) if first else ()))
+        found.append(LayerMemory(result.outputs[id(row.node)], tuple(by.get(row.path, ())) if first else ()))
     return found
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from ..errors import NetcalcError
 from ..export.module import Emitter
 from ..export.plan import Plan
+from ..facts import total
 from ..graph import Graph, Node, Scope
 from .checkpoint import recomputed
 from .ops import Operations
@@ -41,6 +42,7 @@ class Program:
         self.weights: dict[int, Weights] = {}
         self.inside = ""  # the module that is being recomputed
         self.rows: list[tuple[Node, object]] = []  # (layer, storage of its output) in the order of execution
+        self.outputs: dict[int, object] = {}  # bytes of what each layer (by id) gives
         self.model = emitter.written.plans[graph.spec.name]
 
     def forward(self, inputs: list[Tensor]) -> list[Tensor]:
@@ -90,12 +92,18 @@ class Program:
         self.op.shapes = [self.sized(value.shape) for value in node.outputs]
         self.op.overwrites = id(node) in self.overwriting
         made = node.layer.eager(self.op, self.weights_of(node), *inputs)
-        outputs = made if isinstance(made, list) else [made]
+        outputs = self.noted(node, made)
         for output in outputs:
             if output is not None and not output.storage.what:
                 output.storage.what = "output"
         self.rows.append((node, [output.storage for output in outputs if output is not None]))
         self.op.enter(before)
+        return outputs
+
+    def noted(self, node: Node, made) -> list[Tensor]:
+        """What a layer gives, as a list; its bytes are kept."""
+        outputs = made if isinstance(made, list) else [made]
+        self.outputs[id(node)] = total(output.bytes for output in outputs if output is not None)
         return outputs
 
     def weights_of(self, node: Node) -> Weights:
@@ -158,7 +166,7 @@ class Frame:
     def source(self, step):
         node = self.member(step)
         if node is not None:
-            self.held[step.targets[0]] = self.program.tensors[node.path]
+            [self.held[step.targets[0]]] = self.program.noted(node, self.program.tensors[node.path])
 
     def call(self, step):
         member = self.member(step)

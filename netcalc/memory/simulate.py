@@ -47,6 +47,7 @@ class Result(NamedTuple):
     trace: Trace
     saved: list[Saved]  # after the loss of the last step, parameters and buffers left out
     rows: list[tuple[Node, list]]  # layers with the storages of their outputs, in the last step
+    outputs: dict[int, object]  # bytes of what each layer (by id) gives
 
 
 def training(graph: Graph, emitter, sizes: dict, run: Run) -> Result:
@@ -55,7 +56,7 @@ def training(graph: Graph, emitter, sizes: dict, run: Run) -> Result:
     step = _Training(graph, emitter, sizes, run)
     for number in range(1, run.steps + 1):
         step.once(number)
-    return Result(step.op.trace, step.saved, step.rows)
+    return Result(step.op.trace, step.saved, step.rows, step.program.outputs)
 
 
 def inference(graph: Graph, emitter, sizes: dict, rules: Rules) -> Result:
@@ -66,7 +67,7 @@ def inference(graph: Graph, emitter, sizes: dict, rules: Rules) -> Result:
     model.op.mark("forward", 1)
     with_casts(model.op, lambda: model.program.forward(model.inputs))
     model.op.casts.clear()
-    return Result(model.op.trace, [], model.program.rows)
+    return Result(model.op.trace, [], model.program.rows, model.program.outputs)
 
 
 def with_casts(op: Operations, work):
@@ -191,7 +192,7 @@ class _Training(_Model):
             self.op.enter(node.path)
             self.op.shapes = [self.sized(value.shape) for value in node.outputs]
             made = node.layer.eager(self.op, Weights(node, {}), *inputs, *self.targets.get(id(node), ()))
-            made = made if isinstance(made, list) else [made]
+            made = self.program.noted(node, made)
             del inputs
             values.update((id(value), tensor) for value, tensor in zip(node.outputs, made, strict=False))
         return made[0]

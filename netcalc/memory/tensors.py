@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import cmp_to_key
 
-from ..arith import equal, holds, less, prod
+from ..arith import at_least, equal, holds, less, prod
 from ..language.names import DTYPE_BYTES
 
 
@@ -165,7 +165,12 @@ def _sorted_order(tensor: Tensor) -> tuple:
 
 
 def _falling(a, b) -> int:
-    return -1 if holds(less(b, a)) else 1 if holds(less(a, b)) else 0
+    if holds(less(b, a)):
+        return -1
+    if holds(less(a, b)):
+        return 1
+    above, below = holds(at_least(a, b)), holds(at_least(b, a))  # of T*d and d, which are equal only where T is 1
+    return 0 if above == below else -1 if above else 1
 
 
 def view_strides(tensor: Tensor, shape: tuple) -> tuple | bool | None:
