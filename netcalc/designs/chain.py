@@ -46,16 +46,19 @@ def parts(spec: Spec) -> list[Part]:
     return [Part(spec, i, groups, items, i == len(listed) - 1) for i, (groups, items) in enumerate(listed)]
 
 
-def _cut(body: list[Item], groups: tuple, joints: list):
-    """(groups, lines) of each part. joints: pairs (first, last) of lines that must not be parted, nor what is between."""
+def _cut(body: list[Item], groups: tuple, joints):
+    """(groups, lines) of each part. joints: pairs (first, last) of lines that must not be parted, nor what is between; of
+    a single line that is a group, its layers."""
+    joints = list(joints)
+    uncut = {first for first, last in joints if first == last}
     count = len(body)
     joined = [False] * count  # whether a line belongs to one part with the line before it
     for first, last in joints:
         joined[first + 1 : last + 1] = [True] * (last - first)
     starts = [index for index in range(count) if not joined[index]]
     for a, b in itertools.pairwise([*starts, count]):
-        if b - a == 1 and _is_plain_group(body[a]):
-            yield from _cut(body[a].body, (*groups, body[a]), list(_joints(body[a].body, set())))
+        if b - a == 1 and a not in uncut and _is_plain_group(body[a]):
+            yield from _cut(body[a].body, (*groups, body[a]), _joints(body[a].body, set()))
         else:
             yield groups, body[a:b]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..arith import at_least, divides, equal, prod
+from ..arith import at_least, compare, divides, equal, prod
 from .base import Layer, arg, layer, literal, need
 from .kinds import ArgumentError, Kind, either, integer, list_of, optional, positive, shown, sizes, whole
 
@@ -238,6 +238,11 @@ class Squeeze(Shaping):
         for number in self.dim or ():
             if in_range([number], len(x)):
                 yield need(equal(x[number], 1), "E413", self._too_wide(x, number), "dim")
+        for size in x if self.dim is None else ():
+            if type(size) is not int:  # a 1 would be dropped
+                yield need(
+                    compare("!=", size, 1), "E413", lambda size=size: f"Squeeze drops {size}, which is always 1", None
+                )
 
     def shape(self, x):
         if self.dim is None:

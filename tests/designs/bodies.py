@@ -73,7 +73,17 @@ def bodies(draw):
     lines = draw(st.lists(st.sampled_from(LINES), min_size=1, max_size=6, unique=True))
     first = draw(st.sampled_from(["fc: {Linear: {out_features: 'ds[1]', bias}}", "fc: {Linear: 4}"]))
     text = "netcalc: 1\nargs: {ds: [4, 4, 1, 4], flag: true, bias: true, Act: ReLU}\ninput: [N, 4]\nlayers:\n"
-    text += "".join(f"  - {line}\n" for line in (first, "act: Act", *lines)) + BLOCKS
-    text += draw(st.sampled_from(["", "outputs: [prev, fc]\n", "loss: [Mean]\n", "loss: [{Linear: 'ds[0]'}, Mean]\n"]))
+    text += "".join(f"  - {line}\n" for line in (first, "act: Act", *lines, "end: [Act, Act]")) + BLOCKS
+    text += draw(
+        st.sampled_from(
+            [
+                "",
+                "outputs: [prev, fc]\n",
+                "outputs: [end.0, end]\n",
+                "loss: [Mean]\n",
+                "loss: [{Linear: 'ds[0]'}, Mean]\n",
+            ]
+        )
+    )
     names = draw(st.lists(st.sampled_from(sorted(AXES)), min_size=1, max_size=3, unique=True))
     return text, {name: AXES[name] for name in names} | draw(st.sampled_from([{}, {"N": [1, 3]}]))
