@@ -6,10 +6,9 @@ Every number that netcalc prints comes from these rows. Numbers are ints, or for
 from __future__ import annotations
 
 from .arith import at, prod
-from .graph import Graph, Node, Value
+from .errors import NetcalcError
+from .graph import FLOATS, Graph, Node, Scope, Value, trained, trains
 from .language.names import DTYPE_BYTES
-
-FLOATS = frozenset(("float64", "float32", "float16", "bfloat16"))
 
 
 class Row:
@@ -143,7 +142,7 @@ class Gradients:
         self._follow()
         if id(node) in self._lost:
             return (False,) * len(node.inputs), False
-        return tuple(id(v) in self._values or _trained_parameter(v) for v in node.inputs), _trains(node)
+        return tuple(id(v) in self._values or _trained_parameter(v) for v in node.inputs), trains(node)
 
     def reaches(self, value: Value) -> bool:
         """Whether something that trains has a part in a tensor."""
@@ -158,11 +157,32 @@ class Gradients:
     def _follow(self):
         if self._values is not None:
             return
-        self._values = {id(value) for value in self._fed}
-        for node in (*self.graph.nodes, *self.graph.loss):
-            if _trains(node) or any(id(value) in self._values for value in node.inputs):
-                self._values.update(id(value) for value in node.outputs if value.dtype in FLOATS)
+        self._values = trained((*self.graph.nodes, *self.graph.loss), self._fed)
         self._wanted, self._lost = _backward(self.graph)
+        for scope in _free_copies(self.graph):
+            if any((id(before) in self._wanted) != (id(after) in self._wanted) for before, after in scope.carried):
+                raise UnevenCopies(scope)
+
+
+class UnevenCopies(NetcalcError):
+    """A gradient comes back to the last copy of a free `repeat` in another way than to those before it."""
+
+    def __init__(self, scope):
+        count = scope.item.keywords["repeat"].value
+        super().__init__(f"error: the gradients of `{scope.path}` are others in its last copy, so that there is no formula for them while its count {count} is free\n"
+                         "  help: give the number of copies a value")  # fmt: skip
+
+
+def _free_copies(graph: Graph):
+    """The copies of free repeats."""
+    if all(type(node.times) is int for node in graph.nodes):
+        return
+    todo = [graph.root]
+    while todo:
+        scope = todo.pop()
+        if scope.carried:
+            yield scope
+        todo += [member for member in scope.members if isinstance(member, Scope)]
 
 
 def _backward(graph: Graph) -> tuple[set[int], set[int]]:
@@ -190,13 +210,6 @@ def reached(graph: Graph):
             if not own.frozen:
                 found[id(own), key] = prod(own.params[key])
     return total(found.values())
-
-
-def _trains(node: Node) -> bool:
-    """Whether a layer has weights that train: a tied one is its owner's, frozen or not with it."""
-    if not node.tied:
-        return not node.frozen and bool(node.params)
-    return any(not node.tied.get(name, (node, name))[0].frozen for name in node.params)
 
 
 def _trained_parameter(value: Value) -> bool:

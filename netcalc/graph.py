@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from .arith import prod
 
+FLOATS = frozenset(("float64", "float32", "float16", "bfloat16"))
+
 
 class Value:
     """A tensor that flows: its shape, dtype and who made it."""
@@ -54,7 +56,7 @@ class Scope:
     """A module with modules inside: the model, a block, a group, copies, or wiring without a name of its own."""
 
     __slots__ = (
-        "args", "block", "by", "env", "frozen", "inputs", "item", "kind", "members", "missing", "name", "named", "numbered",
+        "args", "block", "by", "carried", "env", "frozen", "inputs", "item", "kind", "members", "missing", "name", "named", "numbered",
         "numbering", "outer", "outputs", "path", "rebuild", "segment", "start", "times",
     )  # fmt: skip
 
@@ -76,6 +78,7 @@ class Scope:
         self.segment = outer.segment if outer else None
         self.times = outer.times if outer else 1
         self.rebuild = None  # runs it again on other inputs, for Reuse
+        self.carried: list = []  # of a free `repeat`: pairs of what a copy reads and what the next one reads in its place
 
     def child_path(self, name: str) -> str:
         return f"{self.path}.{name}" if self.path else name
@@ -148,6 +151,22 @@ def _node_tensors(node: Node, kind: str):
     else:
         for name, (shape, dtype) in node.buffers.items():
             yield node.key(name), shape, dtype, kind, node, name
+
+
+def trained(nodes, fed=()) -> set[int]:
+    """The tensors, by their ids, in which something that trains has a part. fed: others that are so from the start."""
+    found = {id(value) for value in fed}
+    for node in nodes:
+        if trains(node) or any(id(value) in found for value in node.inputs):
+            found.update(id(value) for value in node.outputs if value.dtype in FLOATS)
+    return found
+
+
+def trains(node: Node) -> bool:
+    """Whether a layer has weights that train: a tied one is its owner's, frozen or not with it."""
+    if not node.tied:
+        return not node.frozen and bool(node.params)
+    return any(not node.tied.get(name, (node, name))[0].frozen for name in node.params)
 
 
 def count(shapes) -> object:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ..arith import Formula, Undecided, names_of, symbol
 from ..errors import NetcalcError, SpecError
-from ..facts import rows, total
+from ..facts import UnevenCopies, rows, total
 from ..layers.kinds import ArgumentError
 from ..report.quantities import QUANTITIES
 from .axes import VARIANT
@@ -68,6 +68,8 @@ def family(
         return _counted(network, wanted, ranges, running or Running())
     except (Unbounded, CannotRun) as problem:
         raise fix(problem, free) from None
+    except UnevenCopies:
+        raise Fix(_fewest(free, free)) from None
     except NetcalcError:
         raise
     except (Undecided, TypeError, ValueError) as problem:  # a quantity that asks about sizes
@@ -199,12 +201,6 @@ def _check_size(size, ranges: dict, least: int | None):
 
 def _check_copies(node, ranges: dict) -> int:
     """How often a node runs at most."""
-    scope = node.scope
-    while scope is not None:
-        ends = _ends(scope.times, ranges)
-        if ends is not None and ends[0] < 1:
-            raise Unbounded(scope.times.names())
-        scope = scope.outer
     ends = _ends(node.times, ranges)
     return 1 if ends is None else ends[1]
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 
-from ..arith import Formula, same_shape
+from ..arith import Formula
 from ..errors import fail
 from ..graph import Scope
 from ..language import names
 from ..language.expressions import ExpressionError, parse
 from ..language.reader import Entry
-from .binding import shape_text
 from .environment import Env, evaluate, shown_value
-from .reading import passed_on, read
-from .references import only_value, value_of
+from .free import free
+from .reading import passed_on
+from .references import only_value
 
 MAX_REPEAT, MAX_COPIES = 10_000, 12_000
 
@@ -25,7 +25,7 @@ def repeated(walk, item, scope: Scope, prev):
     entry = item.keywords["repeat"]
     count = evaluate(entry, scope.env)
     if isinstance(count, Formula):
-        return _free(walk, item, scope, prev, count)
+        return free(walk, item, scope, prev, count)
     if type(count) is not int or count < 0:
         raise fail("E308", f"`repeat` needs a whole number >= 0, not {shown_value(count)}", entry.where)
     if count > MAX_REPEAT:
@@ -64,56 +64,6 @@ def _row(walk, item, scope: Scope, prev, count: int, inside: bool, again: bool =
             name = given_name(item.keywords["name"], env)
         prev = walk.place(item, scope, prev, env, name, copied=again or i > 0, before=before)
     return prev
-
-
-def _free(walk, item, scope: Scope, prev, count: Formula) -> Scope:
-    """A repeat whose count is free: one copy stands for all, which must keep the shape of what feeds it."""
-    entry = item.keywords["repeat"]
-    inner = Scope("copies", scope.child_path(item.name) if item.name else scope.path, scope.env, scope, item)
-    inner.name, inner.times = item.name, inner.times * count
-    number = walk.number(scope)
-    last = walk.place(item, inner, prev, _Indexless(scope.env, entry), "i")
-    for before, after in _fed(item, scope, prev, last, walk):
-        if not same_shape(before.shape, after.shape):
-            raise fail("E317", f"with a free `repeat` the copies must keep their shape, but {shape_text(before.shape)} becomes "
-                       f"{shape_text(after.shape)}", entry.where, "give the number of copies a value")  # fmt: skip
-    passed_on(inner, last)
-    walk.register(inner, item.name, number, scope)
-    return inner
-
-
-def _fed(item, scope: Scope, prev, last, walk):
-    """Pairs of what the first copy reads and what a second one would read in its place."""
-    from .blocks import carried
-    from .reading import Spot
-
-    if (
-        isinstance(last, Scope)
-        and last.block is not None
-        and "from" in item.keywords
-        and item.keywords["from"].kind == "map"
-    ):
-        spot = Spot(item, scope, last, scope.env, "", copied=True)
-        given = {key.value: ref for key, ref in item.keywords["from"].value}
-        return [(last.inputs[name], value) for name, value in carried(spot, last.block, given).items()]
-    if prev is None and "from" not in item.keywords:
-        return []
-    return [(read(Spot(item, scope, prev, scope.env, ""))[0], value_of(last, item.head.where))]
-
-
-class _Indexless(Env):
-    """An environment in which `i` cannot be used, as all copies must be equal."""
-
-    __slots__ = ("entry",)
-
-    def __init__(self, parent: Env, entry: Entry):
-        super().__init__(parent.spec, parent.title, parent)
-        self.entry = entry
-        self.pending["i"] = entry
-
-    def default(self, name: str):
-        raise fail("E317", "with a free `repeat` the copies must be equal: `i` cannot be used", self.entry.where,
-                   "give the number of copies a value")  # fmt: skip
 
 
 def given_name(entry: Entry, env: Env) -> str:

@@ -146,6 +146,17 @@ class Walk:
             return REGISTRY[kind], given
         raise unknown_type(item.type_entry, env)
 
+    def saved(self) -> tuple:
+        """What `restore` takes to make undone what is run from here on."""
+        wired = {key: (numbering, dict(counts)) for key, (numbering, counts) in self.wired.items()}
+        tables = [dict(table) for table in (self.ruled, self.owners, self.conditions, self.segments)]
+        return len(self.nodes), len(self.warnings), self.copies, self.depth, self.steps, wired, tables
+
+    def restore(self, saved: tuple):
+        nodes, warnings, self.copies, self.depth, self.steps, self.wired, tables = saved
+        del self.nodes[nodes:], self.warnings[warnings:]
+        self.ruled, self.owners, self.conditions, self.segments = tables
+
     # -- names and paths
 
     def number(self, scope: Scope) -> str:

@@ -148,7 +148,7 @@ def _range(first: str, last: str) -> str:
 
 def _free(scope: Scope) -> bool:
     """Whether it holds the copies of a `repeat` that is free: one, which stands for all."""
-    return scope.outer is not None and scope.times is not scope.outer.times
+    return scope.kind == "copies" and scope.times is not scope.outer.times
 
 
 def _type(scope: Scope) -> str:

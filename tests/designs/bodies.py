@@ -9,6 +9,13 @@ LINES = (
     "Linear: ds[0]",
     "fc2: {Linear: {out_features: 'ds[0] + ds[-1]', bias}}\n    when: flag",
     "Linear: 4\n    repeat: ds[1]",
+    "Linear: 4\n    repeat: n",
+    "many: {Linear: 'ds[0] if i == 0 else 4'}\n    repeat: n - 1",
+    "stage: {B: {d: 4, f: flag}}\n    repeat: n",
+    "Residual: [Act, {Linear: 4}]\n    repeat: n",
+    "Linear: ds[1] if i % 2 == 0 else 4\n    repeat: n",
+    "pair: {Pair: {d: 4}}\n    repeat: n\n    from: {x: prev, y: fc}\n  - Linear: 4\n    from: pair.x",
+    "skips: {Skip: {f: flag}}\n    repeat: n\n    from: {x: prev, s: fc}",
     "tail: {Linear: 4}\n    repeat: ds[2]",
     "Act",
     "Reuse: act",
@@ -52,6 +59,21 @@ blocks:
     layers:
       - Residual: [{l: {Linear: C}}, {ReLU: {inplace: f}}]
       - Linear: d
+  Pair:
+    args: {d}
+    inputs: {x: [M, C], y: [M, C]}
+    layers:
+      - a: {Linear: d}
+        from: x
+      - b: {Add: [a, y]}
+    outputs: {x: b, y: a}
+  Skip:
+    args: {f}
+    inputs: {x: [M, C], s: [M, C]}
+    layers:
+      - r: {ReLU: {inplace: f}}
+        from: s
+      - Add: [r, x]
   Two:
     args: {d}
     layers:
@@ -61,6 +83,7 @@ blocks:
 """
 AXES = {
     "ds": [[1, 2, 1, 2], [4, 4, 2, 4], [4, 1, 1, 3], [2, 4], [4, 2, 0, 4], [4, 4, 1, 4]],
+    "n": [1, 2, 3, 5],
     "flag": [True, False],
     "bias": [True, False],
     "Act": ["ReLU", "GELU", "{ReLU: {inplace: true}}", "B"],
@@ -72,7 +95,7 @@ def bodies(draw):
     """The text of a spec, and a few values for some of its arguments."""
     lines = draw(st.lists(st.sampled_from(LINES), min_size=1, max_size=6, unique=True))
     first = draw(st.sampled_from(["fc: {Linear: {out_features: 'ds[1]', bias}}", "fc: {Linear: 4}"]))
-    text = "netcalc: 1\nargs: {ds: [4, 4, 1, 4], flag: true, bias: true, Act: ReLU}\ninput: [N, 4]\nlayers:\n"
+    text = "netcalc: 1\nargs: {ds: [4, 4, 1, 4], n: 2, flag: true, bias: true, Act: ReLU}\ninput: [N, 4]\nlayers:\n"
     text += "".join(f"  - {line}\n" for line in (first, "act: Act", *lines, "end: [Act, Act]")) + BLOCKS
     text += draw(
         st.sampled_from(

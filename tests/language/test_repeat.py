@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from netcalc.facts import rows, total
+
 from .specs import error, graph, net, net_error, reads
 
 LIN = "{Linear: {out_features: 4, bias: false}}"
@@ -108,11 +110,20 @@ def test_a_static_layer_is_checked_in_every_copy():
 
 
 def test_free_repeat():
+    """The first copy reads what needs no gradient: it stands by itself, so that the backward pass is right."""
     g = graph("args: {depth: 2, width: 4}\ninput: [N, width]\nlayers:\n  - h: {Linear: {out_features: width, bias: false}}\n    repeat: depth",
               free=("depth", "width"))  # fmt: skip
-    [node] = g.nodes
-    assert (node.path, str(node.times), str(node.params["weight"])) == ("h.i", "depth", "(width, width)")
+    assert [(node.path, str(node.times), str(node.params["weight"])) for node in g.nodes] == [
+        ("h.0", "1", "(width, width)"), ("h.i", "depth - 1", "(width, width)"),
+    ]  # fmt: skip
     assert g.free == ("N", "depth", "width")
+
+
+def test_free_repeat_of_equal_copies_is_one():
+    g = graph(
+        "args: {depth: 2}\ninput: [N, 4]\nlayers: [{Linear: 4}, {h: {Linear: 4}, repeat: depth}]", free=("depth",)
+    )
+    assert [(node.path, str(node.times)) for node in g.nodes] == [("0", "1"), ("h.i", "depth")]
 
 
 def test_free_repeat_of_named_copies():
@@ -133,11 +144,39 @@ def test_free_repeats_multiply():
 
 
 @pytest.mark.parametrize(
-    "layer, part",
+    ("layer", "params"),
     [
-        ("Linear: 5", "[N, 4] becomes [N, 5]"),
-        ("Linear: 4 + 0 * i", "`i` cannot be used"),
-        ("Linear: 5, from: input", "becomes [N, 5]"),
+        ("Linear: 5", lambda d: 4 * 5 + 5 + (d - 1) * (5 * 5 + 5)),
+        ("Linear: 5, from: input", lambda d: 4 * 5 + 5 + (d - 1) * (5 * 5 + 5)),
+        ("Linear: 4 + 0 * i", lambda d: d * (4 * 4 + 4)),
+        ("Linear: 6 if i == 0 else 3", None),
+        ("Linear: {out_features: 3, bias: i > 0}", lambda d: 4 * 3 + (d - 1) * (3 * 3 + 3)),
+    ],
+)
+def test_the_first_copy_of_a_free_repeat_may_differ(layer, params):
+    text = f"args: {{depth: 2}}\ninput: [N, 4]\nlayers: [{{{layer}, repeat: depth}}]"
+    if params is None:
+        assert error(text, free=("depth",)).text.endswith("[N, 6] becomes [N, 3]")
+        return
+    assert [_params(graph(text, free=("depth",))).at({"depth": d}) for d in (1, 2, 7)] == [params(d) for d in (1, 2, 7)]
+    assert [_params(graph(text, given={"depth": d})) for d in (1, 2, 7)] == [params(d) for d in (1, 2, 7)]
+
+
+def _params(g):
+    return total(row.params for row in rows(g))
+
+
+def test_a_free_count_that_may_be_nought_says_so():
+    g = graph("args: {d: 2}\ninput: [N, 4]\nlayers: [{Linear: 4}, {Linear: 4, repeat: d - 1}]", free=("d",))
+    assert [str(condition) for condition, _ in g.conditions] == ["d - 1 >= 1"]
+
+
+@pytest.mark.parametrize(
+    ("layer", "part"),
+    [
+        ("Linear: 2 * in_features", "[N, 8] becomes [N, 16]"),
+        ("Linear: 4 + i", "`i` cannot be used, as in `i`"),
+        ("Linear: 4 if i % 2 == 0 else 5", "cannot tell whether"),
     ],
 )
 def test_free_repeat_of_copies_that_differ(layer, part):
@@ -145,11 +184,21 @@ def test_free_repeat_of_copies_that_differ(layer, part):
     assert problem.code == "E317" and part in problem.text
 
 
+def test_copies_of_a_free_repeat_are_not_used_again():
+    text = "args: {d: 2}\ninput: [N, 4]\nlayers: [{h: {Linear: 4}, repeat: d}, {Reuse: h}]"
+    assert error(text, free=("d",)).code == "E317"
+
+
+def test_two_free_repeats_without_names_in_one_list():
+    text = "args: {d: 2}\ninput: [N, 4]\nlayers: [{Linear: 4}, {Linear: 4, repeat: d}, {Linear: 4, repeat: d}]"
+    assert [node.path for node in graph(text, free=("d",)).nodes] == ["0", "1+i", "2+i"]
+
+
 def test_free_repeat_with_carried_inputs():
     text = "args: {steps: 3}\n" + (CELL % ("h", "h", "{h: u, c: v}")).lstrip("\n").replace("repeat: 3", "repeat: steps")
     assert [str(n.times) for n in graph(text, free=("steps",)).nodes] == ["1", "steps", "steps", "1"]
     wider = text.replace("{v: {Add: [u, c]}}", "{v: {Concat: {dim: 1}}, from: [u, c]}")
-    assert error(wider, free=("steps",)).code == "E317"
+    assert error(wider, free=("steps",)).code == error(wider).code == "E415"
 
 
 def test_free_names_that_do_not_exist():
