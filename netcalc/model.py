@@ -11,6 +11,7 @@ from .elaborate.environment import Env, evaluate
 from .errors import Diagnostic, NetcalcError, SpecError, closest
 from .graph import Graph
 from .language import files
+from .language.names import element
 from .language.reader import Entry, read
 from .language.syntax import Spec
 
@@ -26,7 +27,8 @@ class Net:
         self._export = None
 
     def at(self, /, **values) -> Net:
-        """With values for arguments and free dimensions: `net.at(N=64, width=2)`. Text is read as in a spec."""
+        """With values for arguments and free dimensions: `net.at(N=64, width=2)`. Text is read as in a spec; an element
+        of a list has a name too: `net.at(**{"depths[0]": 3})`."""
         return Net(
             self.spec,
             {**self.given, **{name: _value(name, v, self.spec) for name, v in values.items()}},
@@ -131,7 +133,9 @@ class Net:
         if self._export is None:
             from .export import export
 
-            self._export = export(self.graph, self.given, self.name)
+            given = {element(name)[0]: value for name, value in self.given.items()}
+            given |= {name: self.graph.args[name] for name in given if name in self.graph.args}
+            self._export = export(self.graph, given, self.name)
         return self._export
 
     def export_torch(self) -> str:
@@ -173,8 +177,8 @@ class Net:
 
     @property
     def changed(self) -> list[str]:
-        """The arguments that have another value than the spec's or the variant's."""
-        return [name for name in (*self.given, *self.free_names) if name in self.spec.args]
+        """The arguments that have another value than the spec's or the variant's, `depths[0]` among them."""
+        return [name for name in (*self.given, *self.free_names) if element(name)[0] in self.spec.args]
 
     def state_dict(self) -> dict[str, tuple]:
         """The predicted state_dict: {key: shape}, in PyTorch's order. Tied weights are listed under each of their names."""

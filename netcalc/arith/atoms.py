@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
+
+_NAME = re.compile(r"[^\W\d]\w*(\[\d+\])?")  # `depths[0]` is a name too: of an element of a list
 
 
 def at(value, values: dict):
@@ -119,7 +122,7 @@ class Extreme:
 def tight(value) -> str:
     """The text of a factor: in parentheses where it is not a single symbol or number."""
     text = str(value)
-    return text if text.isdigit() or text.isidentifier() else f"({text})"
+    return text if text.isdigit() or _NAME.fullmatch(text) else f"({text})"
 
 
 def text_of(formula) -> str:

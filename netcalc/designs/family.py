@@ -119,7 +119,7 @@ def fix(problem, free: dict) -> Exception:
 def _blamed(message: str, free: dict) -> str:
     """The axis that a message names, or else the one with the fewest values."""
     first = message.split("\n", 1)[0]
-    named = {name: axis for name, axis in free.items() if re.search(rf"\b{re.escape(name)}\b", first)}
+    named = {name: axis for name, axis in free.items() if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", first)}
     return _fewest(named or free, free)
 
 

@@ -28,7 +28,7 @@ class Where:
     def __init__(self, text: str, axes):
         self.text, self.axes = text, {axis.name: axis for axis in axes}
         try:
-            self.root = expressions.parse(_WITH_UNIT.sub(_plain_number, text)).root
+            self.root = _named(expressions.parse(_WITH_UNIT.sub(_plain_number, text)).root)
         except ExpressionError as problem:
             raise self._error(problem.text, problem.help) from None
         if self.root[0] not in ("compare", "and", "or", "not"):
@@ -137,6 +137,13 @@ class Where:
                 value = _exactly(op)(value, self._value(operand, block))
             return value
         raise self._error("this needs a number")
+
+
+def _named(node):
+    """A tree in which an element of a list, such as depths[0], is a name."""
+    if isinstance(node, tuple) and node and node[0] == "index" and node[1][0] == "name" and node[2][0] == "number":
+        return ("name", f"{node[1][1]}[{node[2][1]}]", *node[-2:])
+    return type(node)(map(_named, node)) if isinstance(node, (tuple, list)) else node
 
 
 def _plain_number(found) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from ..arith import Formula, names_of, symbol
 from ..errors import closest, fail
 from ..graph import Value
 from ..language import names
+from ..language.reader import Entry
 from ..language.spec import Spec
-from .environment import Env, is_size, parsed, shape_of
+from .environment import Env, is_size, parsed, shape_of, shown_value
 
 
 def root_environment(spec: Spec, given: dict, variant: str | None, free) -> tuple[Env, dict, frozenset]:
@@ -22,7 +25,7 @@ def root_environment(spec: Spec, given: dict, variant: str | None, free) -> tupl
     chosen = _variant(spec, variant)
     for name, (key, default) in spec.args.items():
         env.declared[name] = key
-        if name in free:
+        if name in free and not _is_list(default, name, chosen, given):
             env.values[name] = symbol(name)
         elif name in given:
             env.values[name] = given[name]
@@ -37,11 +40,48 @@ def root_environment(spec: Spec, given: dict, variant: str | None, free) -> tupl
         if not is_size(value) or (type(value) is int and value < 1):
             raise fail("E308", f"--set {name}={value}: a dimension is a whole number >= 1", None)
         env.values[name] = value
+    _set_elements(spec, env, given, free)
     inputs = {
         i.name: Value(_checked_shape(i, env), i.dtype, label=f"the input `{i.name}`") for i in spec.inputs.values()
     }
     still_free = frozenset(n for n in dimensions if isinstance(env.values[n], Formula) and n not in given)
     return env, inputs, still_free
+
+
+def _is_list(default: Entry, name: str, chosen, given: dict) -> bool:
+    """Whether the argument is a list, of which --free leaves the elements open."""
+    if name in given:
+        return isinstance(given[name], list)
+    entry = chosen.args[name] if chosen is not None and name in chosen.args else default
+    return entry.kind == "list" or (entry.kind == "text" and entry.value.lstrip().startswith("["))
+
+
+def _set_elements(spec: Spec, env: Env, given: dict, free):
+    """Give elements of lists their values or symbols: those named like depths[0], and all of a list that is free."""
+    elements = {name: value for name, value in given.items() if names.element(name)[1] is not None}
+    for name in free:
+        base, place = names.element(name)
+        if place is None and isinstance(value := env.values.get(base, env.pending.get(base)), (list, Entry)):
+            value = env.lookup(base)
+            places = range(len(value)) if isinstance(value, list) else ()
+            elements = {f"{base}[{i}]": symbol(f"{base}[{i}]") for i in places if _is_number(value[i])} | elements
+        elif place is not None:
+            elements.setdefault(name, symbol(name))
+    for name, value in elements.items():
+        base, place = names.element(name)
+        whole = env.lookup(base)
+        if not isinstance(whole, list) or place >= len(whole):
+            what = (
+                f"a list of {len(whole)}, counted from 0"
+                if isinstance(whole, list)
+                else f"{shown_value(whole)}, not a list"
+            )
+            raise fail("E303", f"--set {name}: `{base}` is {what}", spec.args[base][0].where)
+        env.values[base] = [*whole[:place], value, *whole[place + 1 :]]
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, (int, Fraction, Formula)) and not isinstance(value, bool)
 
 
 def _checked_shape(declared, env: Env) -> tuple:
@@ -69,7 +109,7 @@ def check_given(given: dict, spec: Spec, option: str):
 
 def _check_given(given: dict, spec: Spec, dimensions: list[str], option: str):
     for name in given:
-        if name in spec.args or name in dimensions:
+        if names.element(name)[0] in spec.args or name in dimensions:
             continue
         known = [*spec.args, *dimensions]
         near = closest(name, known)

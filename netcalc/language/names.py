@@ -99,3 +99,12 @@ def wrong_name(text: str) -> tuple[str, str, str | None] | None:
             f"try `{text}_` or `{text}1`",
         )
     return None
+
+
+_ELEMENT = re.compile(r"([A-Za-z_]\w*)\[(\d{1,4})\]", re.ASCII)
+
+
+def element(name: str) -> tuple[str, int | None]:
+    """`depths[0]` as (depths, 0): a list and the place in it. (name, None) for any other name."""
+    found = _ELEMENT.fullmatch(name)
+    return (found[1], int(found[2])) if found else (name, None)

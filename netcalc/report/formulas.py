@@ -7,6 +7,7 @@ from typing import NamedTuple
 from .. import facts
 from ..arith import Condition, Formula, at, names_of, to_sympy
 from ..errors import NetcalcError
+from ..language.names import element
 from .algebra import cases, tree, without_floors
 from .blackboard import escaped
 from .fold import lines
@@ -245,7 +246,8 @@ def _python(result: FormulaResult) -> str:
     model = result.model + (f" ({result.variant})" if result.variant else "")
     doc = f'"""{result.quantity} of {model}, in {result.unit}.{valid}"""'
     body = Python()(tree(result.value, result.names, factor=True))
-    return f"def {name}({', '.join(result.names)}):\n    {doc}\n    return {body}"
+    given = dict.fromkeys(element(one)[0] for one in result.names)
+    return f"def {name}({', '.join(given)}):\n    {doc}\n    return {body}"
 
 
 def _sympy(result: FormulaResult) -> str:

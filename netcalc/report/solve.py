@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from ..arith import Condition, Extreme, Formula, Quotient, Undecided, at, names_of
 from ..errors import NetcalcError, SpecError
+from ..language.names import element
 from .proof import bound, check
 from .quantities import Quantity, quantity, unmodelled
 from .table import mebibytes
@@ -85,7 +86,7 @@ def solve(net, condition: str, unknown: str, step=None) -> Solution:
 
 
 def _takes_fractions(net, unknown: str, value) -> bool:
-    if unknown not in net.spec.args:
+    if element(unknown)[0] not in net.spec.args:
         return False
     try:
         return bool(bound(net, {unknown: (value or 1) - Fraction(1, 20)}).graph)
@@ -119,7 +120,7 @@ def _step(step) -> object:
 def _one_sample(net, unknown: str, asked: Quantity):
     """The network for one sample, unless the batch is what is looked for; and the sizes that were set for it."""
     known = [*net.spec.args, *net.graph.free]
-    if unknown not in known:
+    if element(unknown)[0] not in known:
         raise NetcalcError(f"error: --for {unknown}: there is no argument or free size of that name\n  help: there are {', '.join(known)}")  # fmt: skip
     batch = net.graph.batch
     if batch in net.graph.free and batch != unknown and batch in names_of(asked.of(net)):
