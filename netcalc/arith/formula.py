@@ -100,6 +100,10 @@ class Formula:
         return NotImplemented
 
     def __rtruediv__(self, other):
+        if isinstance(other, NUMBERS) and other == 0:
+            low, high = self.bounds()
+            if (low is not None and low > 0) or (high is not None and high < 0):
+                return 0
         return Formula({(): other}) / self if isinstance(other, NUMBERS) else NotImplemented
 
     def __floordiv__(self, other):

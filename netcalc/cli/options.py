@@ -67,7 +67,7 @@ _SPEC = [
     click.option("--set", "given", cls=SetOption, multiple=True, callback=_settings, metavar="NAME=VALUE",
                  help="Give an argument or a free dimension a value; may be repeated."),
     click.option("--variant", metavar="V", help="A variant of the spec."),
-    click.option("--free", multiple=True, callback=_names, metavar="NAMES", help="Leave arguments open and print formulas."),
+    click.option("--free", multiple=True, callback=_names, metavar="NAMES", help="Leave arguments open and print formulas; of a list all elements, or one: 'depths[0]'."),
 ]  # fmt: skip
 _OUTPUT = [
     click.option("--format", type=click.Choice(FORMATS), default="table", show_default=True, help="How to print."),

@@ -129,7 +129,7 @@ def _first_and_rest(walk, item, scope: Scope, prev, count, number: str) -> Scope
         rest = walk.place(item, inner, one, env, _index_name(item, number), copied=True, before=prev)
     except SpecError as problem:
         if problem.diagnostics[0].code == "E309" and re.search(r"\bi\b", problem.diagnostics[0].text):
-            raise _unequal(f"but {problem.diagnostics[0].text}", entry) from None
+            raise _unequal(problem.diagnostics[0].text, entry) from None
         raise
     inner.times = every
     _check_equal(walk, walk.nodes[first:], entry)

@@ -300,7 +300,8 @@ def _check_parameters(walk, node: Node, item):
     """Parameters need fixed sizes and names of their own."""
     if not node.params and not node.buffers:
         return
-    for shape in node.params.values():
+    own = node.layer.inputs == 0  # a Parameter or a Buffer: its shape is what is written
+    for shape in (*node.params.values(), *(shape for shape, _ in node.buffers.values() if own)):
         for size in shape:
             if type(size) is int:
                 continue
@@ -315,11 +316,17 @@ def _check_parameters(walk, node: Node, item):
 
 def _free_parameter(node: Node, free: list, item) -> SpecError:
     shape = shape_text(node.inputs[0].shape) if node.inputs else ""
-    if "in_features" in node.layer.args:
+    where = item.head.where
+    if node.layer.inputs == 0:
+        text = f"{node.type} needs a fixed shape, but {', '.join(free)} is free"
+        where = next((value.where for key, value in item.arguments if key.value == "shape"), where)
+    elif "in_features" in node.layer.args:
         text = f"{node.type} needs a fixed number of input features, but its input is {shape}"
     else:
         text = f"the parameters of {node.type} need fixed sizes, but {', '.join(free)} is free" + (
             f" in its input {shape}" if shape else ""
         )
-    return fail("E405", text, item.head.where,
+    if node.layer.inputs == 0:
+        return fail("E405", text, where, f"give {', '.join(free)} a value with --set")
+    return fail("E405", text, where,
                 f"fix {', '.join(free)} in `input` (or with --set), or pool to a fixed size first, e.g. AdaptiveAvgPool2d: 1")  # fmt: skip

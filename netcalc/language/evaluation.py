@@ -5,6 +5,7 @@ Values are ints, Fractions, booleans, lists, words, kinds of layer, formulas in 
 
 from __future__ import annotations
 
+import contextlib
 from fractions import Fraction
 from math import ceil, floor, isfinite, isqrt
 
@@ -20,6 +21,7 @@ from ..arith import (
     is_sympy,
     maximum,
     minimum,
+    names_of,
 )
 from ..errors import closest
 from ..layers.kinds import shown
@@ -54,9 +56,25 @@ def evaluated(node, lookup, text: str):
     except ZeroDivisionError:
         raise ExpressionError("E305", "division by zero", node[-2], node[-1]) from None
     except (TypeError, OverflowError, ValueError):
-        raise ExpressionError(
-            "E305", f"`{text[node[-2] : node[-1]]}` cannot be worked out", node[-2], node[-1]
-        ) from None
+        raise _not_worked_out(node, lookup, text) from None
+
+
+def _not_worked_out(node, lookup, text: str) -> ExpressionError:
+    """The error for what has no value, or no closed form while something in it is free."""
+    free: set = set()
+
+    def seen(name):
+        value = lookup(name)
+        free.update(names_of(value))
+        return value
+
+    with contextlib.suppress(Exception):
+        _RULES[node[0]](node, seen, text)
+    help = None
+    if free:
+        names = ", ".join(sorted(free))
+        help = f"there is no closed form for it while {names} {'are' if len(free) > 1 else 'is'} free: give a value with --set"
+    return ExpressionError("E305", f"`{text[node[-2] : node[-1]]}` cannot be worked out", node[-2], node[-1], help)
 
 
 # -- how large a value is

@@ -6,7 +6,7 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
-from ..arith import ceil_div, equal, less, maximum, names_of, prod
+from ..arith import ceil_div, divides, equal, less, maximum, prod
 from .base import Layer, arg, layer, literal, need
 from .kinds import ArgumentError, Kind, flag, integer, list_of, natural, shown, word
 
@@ -151,9 +151,6 @@ class Source(Layer):
         return RELATIVE_POSITION if self.init.word == "relative_position" else None
 
     def needs(self):
-        free = sorted(names_of(self.sizes))
-        yield need(not free, "E405", lambda: f"{self.type} needs a fixed shape, but {', '.join(free)} is free", "shape",
-                   f"give {', '.join(free)} a value in `args` or with --set")  # fmt: skip
         start, rank = self.init.word, len(self.sizes)
         least = 2 if start in ("eye", "causal_mask", "sinusoidal") else 0
         yield need(
@@ -163,10 +160,10 @@ class Source(Layer):
             "init",
         )
         yield need(start not in ("normal", "uniform", "sinusoidal") or self.kind in FLOATS, "E411", f"init: {start} needs a floating dtype, not {self.kind}", "init")  # fmt: skip
-        if start == "sinusoidal" and rank >= 2 and not free:
-            yield need(self.sizes[-1] % 2 == 0 and prod(self.sizes[:-2]) == 1, "E411",
-                       "init: sinusoidal needs a shape [positions, width] with an even width", "init")  # fmt: skip
-        if start == "relative_position" and not free:
+        if start == "sinusoidal" and rank >= 2:
+            for fits in (divides(2, self.sizes[-1]), equal(prod(self.sizes[:-2]), 1)):
+                yield need(fits, "E411", "init: sinusoidal needs a shape [positions, width] with an even width", "init")
+        if start == "relative_position":
             height, width = self.init.values
             whole = height >= 1 and width >= 1 and height % 1 == 0 and width % 1 == 0
             yield need(whole and equal(prod(self.sizes), int(height * width) ** 2), "E411",

@@ -129,7 +129,7 @@ CODES = {
     "E315": Rule("A network stays within bounds that no real one reaches: layers, nesting, arguments."),
     "E316": Rule("A default is not defined by way of itself.", "args: {a: b + 1, b: a - 1}\nlayers: [{Linear: a}]",
                  "args: {a: b + 1, b: 2}\nlayers: [{Linear: a}]"),
-    "E317": Rule("With a free `repeat` the copies are equal, without `i`, and keep their shape.",
+    "E317": Rule("With a free `repeat` the copies after the first are equal (`i == 0` is possible) and keep their shape.",
                  "- fc: {Linear: 8 + i}\n  repeat: n          # with --free n", "- fc: {Linear: 8}\n  repeat: n"),
     "E318": Rule("An argument that stands for a layer is a kind of layer, perhaps with arguments.",
                  "args: {Act: 2}\nlayers: [Act]", "args: {Act: ReLU}\nlayers: [Act]"),

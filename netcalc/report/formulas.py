@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from .. import facts
@@ -17,6 +18,7 @@ from .quantities import quantity, unmodelled
 
 FORMATS = ("text", "latex", "python", "sympy", "json")
 WIDTH = 100
+_NAMES = re.compile(r"[A-Za-z_]\w*")
 
 
 class FormulaResult(NamedTuple):
@@ -155,7 +157,7 @@ def _text(result: FormulaResult) -> str:
         found += _cases(largest, result.names)
     else:
         found += _wrapped("= " if result.groups else "", plain)
-    if factored != plain and not largest:
+    if _shorter(factored, plain) and not largest:
         found += _wrapped("= ", factored)
     found.append("")
     if result.substituted:
@@ -169,6 +171,11 @@ def _text(result: FormulaResult) -> str:
     found += [f"Not modelled, so a lower bound: {text}." for text in result.unmodelled]
     found.append(_checked(result))
     return "\n".join(found)
+
+
+def _shorter(factored: str, plain: str) -> bool:
+    """Whether factors spare names; a number alone before the parentheses makes nothing clearer."""
+    return len(_NAMES.findall(factored)) < len(_NAMES.findall(plain))
 
 
 def _grouped(result: FormulaResult) -> list[str]:

@@ -199,6 +199,25 @@ def _equals_each_alone(net, axes: dict):
         assert dict(found.invalid) == dict(invalid)
 
 
+def test_depths_of_stages_are_symbols():
+    net = netcalc.load("resnet")
+    axes = {f"depths[{stage}]": range(1, 9) for stage in range(4)}
+    asked = evaluate.Evaluator(net, [axis(name, values, net.spec) for name, values in axes.items()], ["params"], 8**4)
+    assert asked.structural == []
+    found = net.sweep(
+        axes, columns="params", where="depths[0] == 3 and depths[1] == 4 and depths[2] == 6 and depths[3] == 3"
+    )
+    assert [row["params"] for row in found.rows] == [21_797_672]  # ResNet-34
+
+
+def test_the_first_copy_of_a_free_repeat_passes_no_gradient_on(symbols):
+    """d layers of 4 x 4 on N = 1: 16 MACs forward and twice that for the gradients of weights and input, but that the
+    first one has no gradient of its input; 4 biases each, counted as often backward as forward."""
+    net = netcalc.load("netcalc: 1\nargs: {d: 2}\ninput: [N, 4]\nlayers: [{l: {Linear: 4}, repeat: d}]\n")
+    found = net.sweep({"d": "1..4"}, columns="backward_flops")
+    assert found.columns["backward_flops"].tolist() == [2 * (2 * 16 * d - 16) + 4 * d for d in range(1, 5)]
+
+
 # -- invalid designs
 
 

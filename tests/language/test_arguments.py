@@ -315,3 +315,35 @@ def test_reading_a_block_with_several_outputs():
 
 def test_a_mapping_for_a_layer():
     assert net_error("- ReLU:\n  from: {input: input}").code == "E313"
+
+
+# -- elements of lists
+
+STAGES = """
+    args: {ds: [1, 2], w: 3}
+    variants: {deep: {args: {ds: [4, 5, 6]}}}
+    input: [N, w]
+    layers:
+      - Linear: w
+        repeat: ds[0]
+      - Linear: w
+        repeat: sum(ds) - ds[0]
+"""
+
+
+def test_an_element_of_a_list_has_a_name():
+    assert graph(STAGES, given={"ds[1]": 7}).args["ds"] == [1, 7]
+    assert graph(STAGES, given={"ds": [3, 3, 3], "ds[2]": 7}).args["ds"] == [3, 3, 7]
+    assert graph(STAGES, given={"ds[2]": 9}, variant="deep").args["ds"] == [4, 5, 9]
+    assert graph(STAGES, free=("ds[0]",)).free == ("N", "ds[0]")
+    assert graph(STAGES, free=("ds",)).free == ("N", "ds[0]", "ds[1]")
+    assert graph(STAGES, free=("ds",), given={"ds[1]": 4}).free == ("N", "ds[0]")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"), [("ds[2]", "a list of 2"), ("w[0]", "3, not a list"), ("v[0]", "no argument `v[0]`")]
+)
+def test_elements_that_do_not_exist(given, said):
+    for options in ({"given": {given: 1}}, {"free": (given,)}):
+        problem = error(STAGES, **options)
+        assert problem.code == "E303" and said in problem.text

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from netcalc.arith import symbol
+import netcalc
 from netcalc.layers import REGISTRY, ArgumentError
 
 CASES = [
@@ -65,7 +65,6 @@ def test_init_of_another_form(init):
 @pytest.mark.parametrize(
     "args, code",
     [
-        ({"shape": [2, symbol("T")]}, "E405"),
         ({"shape": [2], "init": "eye"}, "E411"),
         ({"shape": [2], "init": "causal_mask"}, "E411"),
         ({"shape": [2, 3], "init": "sinusoidal"}, "E411"),
@@ -75,3 +74,13 @@ def test_init_of_another_form(init):
 )
 def test_init_that_does_not_fit(args, code):
     assert [n.code for n in REGISTRY["Buffer"](args).needs() if n.ok is not True] == [code]
+
+
+@pytest.mark.parametrize("kind", ["Parameter", "Buffer"])
+def test_a_shape_may_depend_on_a_free_argument_but_not_on_the_input(kind):
+    """torch makes the tensor with the module, before any input comes."""
+    text = f"netcalc: 1\nargs: {{d: 4}}\ninput: [N, T, d]\nlayers: [{{p: {{{kind}: {{shape: [1, %s]}}}}}}, {{Add: [input, p]}}]\n"
+    made = netcalc.load(text % "d").free("d")
+    assert [str(shape) for _, shape, *_ in made.graph.tensors()] == ["(1, d)"]
+    with pytest.raises(netcalc.SpecError, match="needs a fixed shape, but T is free"):
+        netcalc.load(text % "T").graph  # noqa: B018

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import netcalc
-from netcalc.arith import Formula, maximum, symbol
+from netcalc.arith import Formula, at, maximum, symbol
 from netcalc.errors import NetcalcError
 from netcalc.report import formulas, proof, quantities
 from netcalc.report.algebra import cases
@@ -152,6 +152,31 @@ def test_the_published_formula_of_windows_holds_on_symbols():
     for point in numbers(("I", "k", "s", "p", "d")):
         i, k, s, p, d = (point[name] for name in ("I", "k", "s", "p", "d"))
         assert size.at(point) == (i + 2 * p - d * (k - 1) - 1) // s + 1
+
+
+def test_resnets_in_their_depths():
+    """A BasicBlock of p planes that keeps its shape has two 3x3 convolutions and two norms: 18 p^2 + 4 p; the first one of a
+    later stage reads p/2 channels and has a 1x1 convolution with a norm beside: 9/2 p^2 + 9 p^2 + 4 p + p^2/2 + 2 p."""
+    found = netcalc.load("resnet").free("depths").formula("params")
+    depths = [symbol(f"depths[{stage}]") for stage in range(4)]
+    expected = 3 * 64 * 49 + 2 * 64 + depths[0] * (18 * 64**2 + 4 * 64) + 512 * 1000 + 1000
+    for depth, p in zip(depths[1:], (128, 256, 512), strict=True):
+        first = 9 * p * p // 2 + 9 * p * p + 4 * p + p * p // 2 + 2 * p
+        expected = expected + first + (depth - 1) * (18 * p * p + 4 * p)
+    assert found.value == expected and found.checked == proof.POINTS
+    published = {"resnet18": ([2, 2, 2, 2], 11_689_512), "resnet34": ([3, 4, 6, 3], 21_797_672)}
+    for numbers, params in published.values():
+        assert found.at(**{f"depths[{stage}]": n for stage, n in enumerate(numbers)}) == params
+
+
+@pytest.mark.parametrize("quantity", ["params", "macs", "flops", "backward-flops", "activations"])
+def test_bottlenecks_in_their_depths(quantity):
+    net = netcalc.load("resnet50")
+    found = net.free("depths").formula(quantity)
+    for depths in ([3, 4, 6, 3], [3, 4, 23, 3], [1, 1, 1, 1]):
+        counted = net.at(depths=depths).formula(quantity).value
+        assert at(found.value, {f"depths[{stage}]": n for stage, n in enumerate(depths)}) == counted
+    assert found.format("python").startswith(f"def {quantity.replace('-', '_')}(")
 
 
 # -- quantities
