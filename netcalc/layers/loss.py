@@ -92,7 +92,7 @@ class MSELoss(Loss):
     per_element = 2
 
     def eager(self, op, weights, x, target):
-        return op.compared(x, target, self.reduction)
+        return op.compared(x, target, self.reduction, work="beside")
 
 
 @layer("... -> ...")
@@ -118,7 +118,7 @@ class SmoothL1Loss(Loss):
     def eager(self, op, weights, x, target):
         if self.beta == 0:
             return op.absolute_error(x, target, self.reduction)
-        return op.compared(x, target, self.reduction)
+        return op.compared(x, target, self.reduction, work="beside")
 
 
 @layer("... -> ...")
@@ -132,7 +132,7 @@ class HuberLoss(Loss):
     delta = arg(real, 1)
 
     def eager(self, op, weights, x, target):
-        return op.compared(x, target, self.reduction, scalar=True)
+        return op.compared(x, target, self.reduction, work="scalar")
 
 
 @layer("... -> ...")

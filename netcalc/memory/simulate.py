@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ..arith import at
 from ..errors import NetcalcError
+from ..export import losses
 from ..graph import Graph, Node
 from .autograd import Engine, reachable
 from .ops import Operations
@@ -185,16 +186,18 @@ class _Training(_Model):
     def _loss(self, out: list[Tensor]) -> Tensor:
         if not self.graph.loss:
             return self._mean(out)
-        values = {id(value): tensor for (_, value), tensor in zip(self.graph.outputs, out, strict=True)}
+        held = {"output": {id(value): tensor for (_, value), tensor in zip(self.graph.outputs, out, strict=True)}}
         del out
-        for node in self.graph.loss:
-            inputs = [values[id(value)] for value in node.inputs]
+        steps, _ = losses.plan(self.graph, self.graph.loss)
+        for step in steps:
+            node = step.node
+            inputs = [next(one[id(value)] for one in held.values() if id(value) in one) for value in node.inputs]
             self.op.enter(node.path)
             self.op.shapes = [self.sized(value.shape) for value in node.outputs]
             made = node.layer.eager(self.op, Weights(node, {}), *inputs, *self.targets.get(id(node), ()))
             made = self.program.noted(node, made)
             del inputs
-            values.update((id(value), tensor) for value, tensor in zip(node.outputs, made, strict=False))
+            held[step.result] = {id(value): tensor for value, tensor in zip(node.outputs, made, strict=False)}
         return made[0]
 
     def _mean(self, out: list[Tensor]) -> Tensor:

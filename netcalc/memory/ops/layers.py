@@ -157,9 +157,17 @@ class Modules(Products):
     def embedding(self, indices: Tensor, w: Tensor) -> Tensor:
         y = self.make((*indices.shape, *w.shape[1:]), w.dtype, what="output")
         before = w.shape
-        return self.record(
-            "embedding", y, [w], lambda g: self.make(before, g.dtype, what="gradient of the table"), [indices]
-        )
+
+        def back(g):
+            """A gradient that does not lie in one piece is copied: on the CPU when the table's gradient is there, on CUDA before."""
+            early = self.inside(g.shape, g.dtype, "copy") if g.strides is not None and self.rules.cuda else None
+            table = self.make(before, g.dtype, what="gradient of the table")
+            del early
+            if not self.rules.cuda:
+                self.in_one_piece(g)
+            return table
+
+        return self.record("embedding", y, [w], back, [indices])
 
     def embedding_bag(self, x: Tensor, w: Tensor, mode: str, padded: bool, sparse: bool) -> Tensor:
         """F.embedding_bag of [N, L] tokens: the bags' places are saved, and of a maximum where it was found. padded: whether
@@ -188,7 +196,19 @@ class Modules(Products):
             x = self.cast(x, "float32")
         before, to = x.dtype, "float32" if wide else x.dtype
         y = self.make(x.shape, to, None, what="output")
-        return self.record(name, y, [x], lambda g: self.make(g.shape, before, what="gradient"), [y])
+        self.in_one_piece(x)
+
+        def back(g):
+            grad = self.make(g.shape, before, what="gradient")
+            self.in_one_piece(g)
+            return grad
+
+        return self.record(name, y, [x], back, [y])
+
+    def in_one_piece(self, x: Tensor):
+        """The copy that a kernel makes of an operand that does not lie in one piece, and gives back."""
+        if x.strides is not None:
+            self.inside(x.shape, x.dtype, "copy")
 
 
 __all__ = ["HALF", "Modules", "prod"]

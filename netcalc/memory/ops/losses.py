@@ -17,14 +17,18 @@ class Losses(Recurrent):
     # -- with a kernel
 
     @autocast("mse_loss")
-    def compared(self, x: Tensor, target: Tensor, reduction: str = "mean", scalar: bool = False) -> Tensor:
-        """mse_loss and its kin: both are saved. The number keeps a storage of the input's size (the reduction is done in
-        the buffer of the differences), unless it is a scalar of its own."""
+    def compared(self, x: Tensor, target: Tensor, reduction: str = "mean", work: str = "storage") -> Tensor:
+        """mse_loss and its kin: both are saved. work: where the losses of the elements are before they become a number: in
+        the "storage" of the number, which stays of the input's size; "beside" that; or in a buffer, the number being a
+        "scalar" of its own."""
         if reduction == "none":
             loss = self.make(x.shape, x.dtype, what="losses")
         else:
-            size = 4 if scalar else x.bytes
-            loss = Tensor(self.store(size, "loss"), (), x.dtype)
+            buffer = self.inside(x.shape, x.dtype, "losses") if work == "scalar" else None
+            loss = Tensor(self.store(4 if work == "scalar" else x.bytes, "loss"), (), x.dtype)
+            if work == "beside":
+                buffer = self.inside(x.shape, x.dtype, "losses")
+            del buffer
         needs, before = (x.needs_grad, target.needs_grad), x.shape
 
         def back(g):

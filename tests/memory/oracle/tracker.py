@@ -18,6 +18,12 @@ FULL_SIZE = {aten.mse_loss.default, aten.smooth_l1_loss.default, aten.soft_margi
 #: kernels that copy operands which do not lie in memory as they want them: places in the arguments, in the order of copying
 COPIED = {aten.native_layer_norm.default: (0,), aten.native_layer_norm_backward.default: (0, 1),
           aten.convolution.default: (0,), aten.convolution_backward.default: (1, 0)}  # fmt: skip
+#: the same of kernels that copy after they have made their output; the first does so on the CPU only
+COPIED_LATE = {aten.embedding_dense_backward.default: (0,), aten._softmax.default: (0,), aten._log_softmax.default: (0,),
+               aten._softmax_backward_data.default: (0, 1), aten._log_softmax_backward_data.default: (0, 1)}  # fmt: skip
+#: losses of elements that lie beside what they become, and those that have a buffer of their own before it
+BESIDE = {aten.mse_loss.default: 2, aten.smooth_l1_loss.default: 2}
+BEFORE = {aten.huber_loss.default: 2}
 #: functions inside which the sum of two tensors is made in place
 ADDS = {torch.nn.functional.linear, torch.nn.functional.scaled_dot_product_attention,
         torch.nn.functional.multi_head_attention_forward}  # fmt: skip
@@ -50,7 +56,15 @@ class Tracker(dispatch_mode()):
         self.copies: list[tuple[int, int]] = []  # of operands, while their operation runs
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        late = COPIED_LATE.get(function, ()) if self.redo else ()
+        early = function is aten.embedding_dense_backward.default and self.storages.device == "cuda"
+        if early:
+            self._copy(late, args)
+        self._losses(BEFORE, function, args)
         made = super().__torch_dispatch__(function, types, args, kwargs)
+        if not early:
+            self._copy(late, args)
+        self._losses(BESIDE, function, args)
         while self.copies:
             self.storages.go(*self.copies.pop(0))
         return made
@@ -60,18 +74,25 @@ class Tracker(dispatch_mode()):
         if result is NotImplemented:
             result = function(*args, **kwargs)
         if self.redo:
-            self._copy(function, args)
+            wanted = torch.contiguous_format
+            if function in (aten.convolution.default, aten.convolution_backward.default):
+                wanted = torch._prims_common.suggest_memory_format(args[function is aten.convolution_backward.default])
+            self._copy(COPIED.get(function, ()), args, wanted)
         return result
 
-    def _copy(self, function, args):
-        """Note the copies that a kernel makes of its operands, before it makes its output."""
-        wanted = torch.contiguous_format
-        if function in (aten.convolution.default, aten.convolution_backward.default):
-            wanted = torch._prims_common.suggest_memory_format(args[function is aten.convolution_backward.default])
-        for at in COPIED.get(function, ()):
+    def _copy(self, places: tuple, args, wanted=torch.contiguous_format):
+        """Note the copies that a kernel makes of its operands."""
+        for at in places:
             if not args[at].is_contiguous(memory_format=wanted):
                 size = args[at].numel() * args[at].element_size()
                 self.copies.append((self.storages.come(size, "copy"), size))
+
+    def _losses(self, kernels: dict, function, args):
+        """Note a buffer of the input's size, where there is a reduction."""
+        at = kernels.get(function) if self.redo else None
+        if at is not None and args[at : at + 1] != (0,):
+            size = args[0].numel() * args[0].element_size()
+            self.copies.append((self.storages.come(size, "losses"), size))
 
     def size(self, function, args) -> int | None:
         return args[0].numel() if self.redo and function in FULL_SIZE and args[2:3] != (0,) else None
