@@ -103,11 +103,7 @@ def names() -> list[str]:
 def net_of(name: str):
     """A network with a number for every size but the batch."""
     model, _, size = name.partition(" at ")
-    net = load(model)
-    if size:
-        path, variant = catalog.find(model)
-        text = Path(path).read_text(encoding="utf-8").replace("3, 224, 224]", f"3, {size}, {size}]")
-        net = load(text.replace("7, 7]", f"{int(size) // 32}, {int(size) // 32}]")).variant(variant)
+    net = load(model).at(H=int(size), W=int(size)) if size else load(model)
     sizes = SIZES | next((shorter for name, shorter in SHORTER.items() if model.startswith(name)), {})
     given = {free: value for free, value in sizes.items() if free in net.graph.free}
     return net.at(**given)

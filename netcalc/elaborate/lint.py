@@ -223,7 +223,12 @@ def _halved_sizes(graph: Graph):
         for axis, (old, new) in enumerate(zip(before, after, strict=True)):
             if axis < 2 or type(old) is int or old is new or equal(old, new) is True:
                 continue
-            if node.layer.spatial and "stride" in node.layer.args and not node.type.startswith("ConvTranspose"):
+            if (
+                node.layer.spatial
+                and "stride" in node.layer.args
+                and not node.type.startswith("ConvTranspose")
+                and _rounded(new)
+            ):
                 halved.setdefault((axis, new), (node, old))
             elif (axis, old) in halved:
                 pool, original = halved[axis, old]
@@ -239,6 +244,11 @@ def _halved_sizes(graph: Graph):
                         node.item.head.where,
                         help=f"write the input as a multiple, for example {factor}*H",
                     )
+
+
+def _rounded(size) -> bool:
+    """Whether a size is rounded for some values of what is free in it."""
+    return any(not isinstance(atom, str) for mono in getattr(size, "terms", ()) for atom, _ in mono)
 
 
 # -- warnings about the text

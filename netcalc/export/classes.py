@@ -185,6 +185,8 @@ class Elements:
                 return self.names.number(inferred[name])
             if isinstance(env.lookup(name) if env.has(name) else 0, KindValue):
                 raise NotParametric("a kind in an expression")
+            if entries[0].frame.is_side(name):
+                return str(env.lookup(name))
             return self._number_of(entries) if name == "i" else self.names.rename(name)
 
         text = python(expression, rename)

@@ -88,6 +88,8 @@ class Frame:
             if name == "i" and index is not None:
                 return index
             value = self.env.lookup(name)
+            if _is_size(value) and is_type(name) and name in self.scope.block.args:
+                return self._side(name, value, found)
             if _is_size(value):
                 return value if self.is_real(name) else symbol(name)
             if isinstance(value, list) and value and all(map(_is_size, value)):
@@ -95,6 +97,19 @@ class Frame:
             return value
 
         return found
+
+    def _side(self, name: str, value, found):
+        """A size of the input that has a default (H: 224): its number, which reads better than an argument; or the
+        argument that it follows from (H: image_size)."""
+        if self.is_side(name):
+            return value
+        follows = parsed(self.scope.block.args[name][1]).value(found)
+        return follows if self.value_of(follows) == value else value
+
+    def is_side(self, name: str) -> bool:
+        """Whether an argument is a size of the input that has a number for its default."""
+        args = self.scope.block.args
+        return is_type(name) and name in args and args[name][1].kind == "text" and not parsed(args[name][1]).names
 
     def is_real(self, name: str) -> bool:
         """Whether an argument is a real number that only happens to be whole here, such as width: 1.0."""

@@ -61,6 +61,8 @@ class MultiheadAttention(Layer):
     value. Causal or not, the full score matrix is counted. Other FLOPs: 6 per score and 1 per bias added (scale and softmax as for ScaledDotProductAttention).
     """
 
+    whole = True
+
     inputs = (1, 3)
 
     embed_dim = arg(dim, infer=-1)
@@ -195,6 +197,8 @@ class ScaledDotProductAttention(Layer):
     Inputs are query, key, value and, if wanted, a mask (bool: true where it may look) or a bias of the scores. With
     num_kv_heads fewer than num_heads, several heads share a key and value (grouped-query attention).
     """
+
+    whole = True
 
     inputs = (3, 4)
     accepts = ("float", "float", "float", "any")

@@ -51,6 +51,17 @@ class Work(NamedTuple):
     unmodelled: str = ""  # what part of the cost is not known, in words; the figures are then a lower bound
 
 
+class Reach(NamedTuple):
+    """Which positions j of its input an output position i reads, along one side: those with
+    down*i + first <= up*j <= down*i + last, of which every gap-th counted from the last."""
+
+    up: object
+    down: object
+    first: object
+    last: object
+    gap: object = 1
+
+
 class Need(NamedTuple):
     """A condition that must hold, and the error where it does not."""
 
@@ -70,6 +81,7 @@ class Layer:
         ndim        number of spatial dimensions, for arguments given per dimension
         elementwise True where the output is a function of the same element of the input
         spatial     True where height and width mean positions (convolutions and poolings)
+        whole       True where every position of the output depends on all positions of its sequence, as in attention
         local       True where an output position depends on the same position of the inputs only
         operator    True where its main argument lists its operands (Add, Mul, ...)
         loss        True where it is a loss, fed with an implied target
@@ -88,7 +100,7 @@ class Layer:
     accepts = "float"
     ndim = 1
     same_dtype: int | None = None
-    elementwise = spatial = local = operator = loss = views = by_data = False
+    elementwise = spatial = local = whole = operator = loss = views = by_data = False
     inplace = False
     helper_source: str | None = None
 
@@ -198,6 +210,11 @@ class Layer:
         """What an output position sees of the input: (kernel, stride, padding before, dilation) of each spatial
         dimension; None where it is not a window."""
         return None
+
+    def reaches(self, *inputs):
+        """A `Reach` for each spatial dimension; None where an output position is not made of a stretch of the input."""
+        windows = self.windows()
+        return windows and [Reach(1, s, -p, d * (k - 1) - p, d) for k, s, p, d in windows]
 
     def is_local(self, *inputs) -> bool:
         """Whether an output position depends on the same position of the inputs only."""

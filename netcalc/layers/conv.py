@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..arith import at_least, divides, prod
-from .base import Layer, Work, arg, layer, need
+from .base import Layer, Reach, Work, arg, layer, need
 from .kinds import dim, either, flag, spatial_count, spatial_dim, word
 
 
@@ -157,6 +157,10 @@ class TransposedConvolution(Layer):
             )
         ]
         return (n, self.out_channels, *out)
+
+    def reaches(self, x):
+        sides = zip(self.kernel_size, self.stride, self.padding, self.dilation, strict=True)
+        return [Reach(s, 1, p - d * (k - 1), p, d) for k, s, p, d in sides]
 
     def params(self, x):
         weight = (x[1], self.out_channels // self.groups, *self.kernel_size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from ..arith import at_least, divides, less, prod
-from .base import Layer, Work, arg, layer, need
+from .base import Layer, Reach, Work, arg, layer, need
 from .conv import listed
 from .kinds import ArgumentError, Kind, dim, flag, list_of, optional, positive, real, whole, word
 
@@ -26,6 +26,17 @@ def same_in_torch(length, factor) -> bool:
     if type(length) is not int or not isinstance(factor, (Fraction, float)):
         return True
     return int(length * float(factor)) == scaled(length, factor)
+
+
+def _taps(mode: str, over: int, under: int) -> Reach:
+    """What an output of an interpolation reads along a side that grows by over/under."""
+    if mode == "nearest":
+        return Reach(over, under, 1 - over, 0)
+    up, down, middle = 2 * over, 2 * under, under - over  # the place is (down*i + middle) / up
+    if mode == "nearest-exact":
+        return Reach(up, down, under - up + 1, under)
+    more = up if mode == "bicubic" else 0
+    return Reach(up, down, middle - up + 1 - more, middle + up - 1 + more)
 
 
 @layer("N C L | N C H W | N C D H W -> ...")
@@ -77,6 +88,17 @@ class Upsample(Layer):
         factors = self.each(self.scale_factor or (1,), x)
         return (*x[:2], *(scaled(length, factor) for length, factor in zip(x[2:], factors, strict=True)))
 
+    def reaches(self, x):
+        """Output i of a side that grows by over/under stands at (i + 1/2) * under/over - 1/2 of the input, and is made of
+        the position before and after (cubic: two each); `nearest` takes that at i * under/over, rounded down."""
+        if self.align_corners or any(type(length) is not int for length in (*x[2:], *self.shape(x)[2:])):
+            return None  # with align_corners where it stands depends on the size
+        if self.size:
+            rates = [Fraction(new, old) for new, old in zip(self.shape(x)[2:], x[2:], strict=True)]
+        else:
+            rates = map(Fraction, self.each(self.scale_factor, x))
+        return [_taps(self.mode, *rate.as_integer_ratio()) for rate in rates]
+
     def work(self, x, y):
         return Work(other=prod(y) * MODES[self.mode][0] if self.mode in MODES else 0)
 
@@ -96,6 +118,9 @@ class PixelShuffle(Layer):
         r, c = self.upscale_factor, x[-3]
         yield need(divides(r * r, c), "E413", lambda: f"{c} channels are not divisible by upscale_factor**2 = {r * r}",
                    "upscale_factor", f"give the layer before a multiple of {r * r} channels")  # fmt: skip
+
+    def reaches(self, x):
+        return [Reach(self.upscale_factor, 1, 1 - self.upscale_factor, 0)] * 2
 
     def shape(self, x):
         *batch, c, h, w = x
@@ -119,6 +144,9 @@ class PixelUnshuffle(Layer):
         for length in x[-2:]:
             yield need(divides(r, length), "E413", lambda: f"the input is {listed(x[-2:])}, not divisible by downscale_factor = {r}",
                        "downscale_factor")  # fmt: skip
+
+    def reaches(self, x):
+        return [Reach(1, self.downscale_factor, 0, self.downscale_factor - 1)] * 2
 
     def shape(self, x):
         *batch, c, h, w = x

@@ -11,6 +11,7 @@ from ..errors import NetcalcError
 from ..language.names import element
 from .algebra import cases, tree, without_floors
 from .blackboard import escaped
+from .conditions import fewest
 from .fold import lines
 from .notation import Latex, Python, Text
 from .proof import check
@@ -121,7 +122,7 @@ def _open(conditions: list, found: dict, value) -> tuple:
     """What the names of a formula must fulfil, as far as it is not settled."""
     names = names_of(value)
     conditions = [condition.at(found) for condition in conditions]
-    return tuple(dict.fromkeys(c for c in conditions if isinstance(c, Condition) and set(c.names()) & names))
+    return tuple(fewest(c for c in conditions if isinstance(c, Condition) and set(c.names()) & names))
 
 
 def _groups(graph, asked) -> list:

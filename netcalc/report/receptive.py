@@ -6,34 +6,25 @@ A window of kernel k, stride s, padding p and dilation d makes of these
     before' = before + step*p    after' = after + step*(d*(k - 1) - p)    step' = step*s
 
 so the field before + 1 + after grows by step*d*(k - 1). Where branches meet, the widest counts.
-(Araujo, Norris, Sim: Computing Receptive Fields of Convolutional Neural Networks, 2019.)
+(Araujo, Norris, Sim: Computing Receptive Fields of Convolutional Neural Networks, 2019.) Behind layers that make pictures
+larger it depends on where an output stands: see `fields`.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from ..arith import Formula, maximum, named, plain
+from ..arith import Formula, named, plain
 from ..graph import Graph, Node, Value
 from .derivation import Step
-
-
-class Side(NamedTuple):
-    """What one output position depends on, along one side of the input."""
-
-    before: int
-    after: int
-    step: int
-
-    @property
-    def size(self):
-        return self.before + 1 + self.after
-
+from .fields import Side, behind, joined
 
 #: why there is no field of a fixed size
 WHOLE = "Every output depends on the whole input."
 NONE = "It has no positions."
 UNEVEN = "Not worked out: branches of different strides meet in or before it."
+SEQUENCE = (
+    "Every output depends on its whole sequence: in attention each position looks at all others that a mask allows."
+)
+OPEN = "Not worked out while sizes are free: it makes pictures larger, or follows what does."
 
 
 def field(graph: Graph, node: Node):
@@ -46,7 +37,7 @@ def _fields(graph: Graph) -> dict:
     of_value: dict[int, object] = {}
     for value in graph.inputs.values():
         sides = len(value.shape) - 2
-        of_value[id(value)] = (Side(0, 0, 1),) * sides if 1 <= sides <= 3 and value.dtype.startswith("float") else NONE
+        of_value[id(value)] = (Side(),) * sides if 1 <= sides <= 3 and value.dtype.startswith("float") else NONE
     found = {}
     for node in graph.nodes:
         result = _through(node, [of_value.get(id(value), NONE) for value in node.inputs])
@@ -60,34 +51,20 @@ def _through(node: Node, fields: list):
     """The field behind a layer, by those of its inputs."""
     known = [field for field in fields if not isinstance(field, str)]
     words = [field for field in fields if isinstance(field, str) and field != NONE]
+    if node.layer.whole and (known or words):
+        return SEQUENCE
     if words:
         return words[0]
     if not known:
         return NONE
-    windows = node.layer.windows()
-    if windows is not None:
-        return tuple(_window(side, *window) for side, window in zip(known[0], windows, strict=True))
+    reaches = node.layer.reaches(*node.shapes)
+    if reaches is not None:
+        sides = tuple(behind(side, reach) for side, reach in zip(known[0], reaches, strict=True))
+        return OPEN if None in sides else sides
     if not node.layer.is_local(*node.shapes):
         return _without_positions(node)
-    return _joined(known)
-
-
-def _window(side: Side, kernel, stride, padding, dilation) -> Side:
-    return Side(
-        side.before + side.step * padding,
-        side.after + side.step * (dilation * (kernel - 1) - padding),
-        side.step * stride,
-    )
-
-
-def _joined(fields: list):
-    """Where branches meet: as far as the widest of them."""
-    if len({tuple(side.step for side in field) for field in fields}) > 1:
-        return UNEVEN
-    return tuple(
-        Side(maximum(*(s.before for s in sides)), maximum(*(s.after for s in sides)), sides[0].step)
-        for sides in zip(*fields, strict=True)
-    )
+    sides = tuple(joined(list(sides)) for sides in zip(*known, strict=True))
+    return UNEVEN if None in sides else sides
 
 
 def _without_positions(node: Node) -> str:
@@ -103,10 +80,10 @@ def sections(graph: Graph, node: Node) -> list:
 
     fields = _fields(graph)
     own = fields[id(node)]
-    untouched = not isinstance(own, str) and set(own) == {Side(0, 0, 1)} and node.layer.windows() is None
+    untouched = not isinstance(own, str) and set(own) == {Side()} and node.layer.windows() is None
     if own == NONE or untouched or not any(other.layer.windows() for other in graph.nodes):
         return []
-    if isinstance(own, str) and not node.layer.spatial:
+    if isinstance(own, str) and not (node.layer.spatial or node.layer.whole):
         return []
     if isinstance(own, str):
         return [Section("Receptive field", (), (own,))]
@@ -117,17 +94,27 @@ def sections(graph: Graph, node: Node) -> list:
     )
     if len(set(own)) == 1 and len(own) > 1:
         steps = steps[:1]
+    plain_window = windows is not None and all(len(side.lows) == 1 for side in (*own, *before[: len(own)]))
+    return [Section("Receptive field", steps if plain_window else (), (_said(own), *_edges(graph, own)))]
+
+
+def _said(own) -> str:
+    """The field in a sentence."""
     stride = " and ".join(dict.fromkeys(str(side.step) for side in own))
     sizes = " x ".join(str(side.size) for side in own)
-    texts = [
-        f"One output position sees {sizes} positions of the input; its neighbour sees as many, {stride} further on."
-    ]
-    return [Section("Receptive field", steps if windows is not None else (), (*texts, *_edges(graph, own)))]
+    if all(len(side.lows) == 1 for side in own):
+        return (
+            f"One output position sees {sizes} positions of the input; its neighbour sees as many, {stride} further on."
+        )
+    least = " x ".join(str(side.sizes[0]) for side in own)
+    many = sizes if least == sizes else f"{least} to {sizes}"
+    where = "" if least == sizes else ", depending on where it stands"
+    return f"One output position sees {many} positions of the input{where}; fields of neighbours are {stride} apart on the average."
 
 
 def _of(graph: Graph, fields: dict, value: Value):
     found = fields.get(id(value.node)) if value.node is not None else None
-    return found if found is not None and not isinstance(found, str) else (Side(0, 0, 1),) * 3
+    return found if found is not None and not isinstance(found, str) else (Side(),) * 3
 
 
 def _step(side: Side, place: int, before, windows, several: bool) -> Step:

@@ -6,6 +6,7 @@ from ..arith import Formula
 from ..facts import Row, Totals, total
 from ..graph import Graph
 from . import table as tables
+from .conditions import fewest
 from .fold import lines
 from .table import Table, dimensions, exact, mebibytes, number, percent
 
@@ -81,7 +82,8 @@ class Result:
         names = sorted(set().union(*(n.names() for n in numbers if isinstance(n, Formula)))) if numbers else []
         if not names:
             return []
-        valid = [str(condition) for condition, _ in self.graph.conditions if set(condition.names()) & set(names)]
+        concerned = [condition for condition, _ in self.graph.conditions if set(condition.names()) & set(names)]
+        valid = list(map(str, fewest(concerned)))
         settings = " ".join(f"{name}=..." for name in names)
         return [
             f"Free: {', '.join(names)}; for numbers, --set {settings}",

@@ -322,9 +322,7 @@ def test_a_number_is_a_number():
 
 def test_the_activations_of_resnet50_in_the_size_of_its_picture():
     """37,561,832 elements of outputs for one 224 x 224 picture, as the table of shapes adds up."""
-    text = (Path(__file__).parent.parent.parent / "specs" / "resnet.yaml").read_text(encoding="utf-8")
-    text = text.replace("input: [N, 3, 224, 224]", "input: [N, 3, H, W]").replace("    shape: [N, 64, 56, 56]\n", "")
-    net = netcalc.load(text).variant("resnet50")
+    net = netcalc.load("resnet50").free("N", "H", "W")
     shapes = [row["output"] for row in netcalc.load("resnet50").at(N=1).shapes().rows]
     elements = sum(prod(shape) for shape in shapes)
     found = net.formula("activations")
@@ -332,6 +330,29 @@ def test_the_activations_of_resnet50_in_the_size_of_its_picture():
     assert "by --substitute H=32*h W=32*w" in str(found)
     h, w = symbol("h"), symbol("w")
     assert net.formula("activations", substitute={"H": 32 * h, "W": 32 * w}).at(N=1, h=7, w=7) == elements
+
+
+#: as torchvision gives them with its weights (`min_size`)
+SMALLEST = {"alexnet_torchvision": 63, "vgg16": 32, "densenet121": 29, "convnext_tiny": 32, "resnet50": 1, "mobilenet_v2": 1, "efficientnet_b0": 1}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SMALLEST)
+def test_the_smallest_picture_is_that_of_torchvision(name):
+    least = SMALLEST[name]
+    wanted = [f"{side} >= {least}" for side in "HW"] if least > 1 else []
+    assert [str(condition) for condition in netcalc.load(name).free("H", "W").formula("macs").conditions] == wanted
+
+
+@pytest.mark.parametrize(
+    "name", ["alexnet", "resnet50", "vgg16", "vit_b_32", "mobilenet_v3_large", "convnext_tiny", "lenet", "vae"]
+)
+def test_the_size_of_the_picture_may_be_free(name):
+    """The shapes that the files assert hold for any size; the formula gives what is counted for another one."""
+    net = netcalc.load(name)
+    sides = {side: net.graph.args[side] + more for side, more in (("H", 32), ("W", 64))}
+    for quantity in ("params", "macs", "activations"):
+        found = net.at(N=2).free("H", "W").formula(quantity).value
+        assert at(found, sides) == net.at(N=2, **sides).formula(quantity).value
 
 
 def test_activations_are_what_the_modules_of_torch_put_out():
