@@ -56,7 +56,8 @@ def running(options: dict, fits: str | None) -> Running:
     limit = None if fits is None else profiles.limit(fits)
     if fits is not None and not fits[:1].isdigit():
         options = {"device": fits, **options}
-    profiles.load(options.get("device", "cpu"))  # a misspelt one is told at once
+    if options.get("device"):
+        profiles.load(options["device"])  # a misspelt one is told at once
     return Running(options, limit)
 
 

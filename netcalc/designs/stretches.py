@@ -67,7 +67,7 @@ class Stretch:
     size: the largest number of layers that it runs, and the names that it depends on.
     """
 
-    __slots__ = ("after", "conditions", "fed", "figures", "graph", "layers", "size", "steps")
+    __slots__ = ("after", "conditions", "fed", "figures", "graph", "layers", "size", "state", "steps")
 
     def __init__(self, graph: Graph, after: Passed | None = None, steps: int = 0, fed: tuple = ()):
         self.graph, self.after, self.steps, self.fed = graph, after, steps, fed
@@ -75,6 +75,7 @@ class Stretch:
         self.conditions = [condition for condition, _ in graph.conditions]
         self.figures: dict | None = None
         self.size: tuple | None = None
+        self.state: int | None = None  # the number of what it passes on
 
     def count(self, figures: Callable[[Stretch], dict]) -> dict:
         """Its figures by name, worked out once."""
@@ -102,6 +103,7 @@ class Stretches:
         self.spec = spec
         self.parts = parts(spec) if spec.body and spec.inputs else []
         self._known: dict = {}
+        self._states: dict = {}
         self._refused: dict = {}  # errors, which name the layer before too
         self._layers: tuple[dict, dict] = {}, {}
 
@@ -119,12 +121,20 @@ class Stretches:
         passed = Passed(next(iter(inputs.values())) if len(inputs) == 1 else None)
         general = (dimensions, *((value.shape, value.dtype) for value in inputs.values()))
         found = []
-        before = None
+        before = state = None
         for part in self.parts:
-            passed = passed.at(part, before)
-            stretch = self._stretch(part, passed, general, env, inputs, dimensions)
+            if before is None or part.groups != before.groups:
+                passed, state = passed.at(part, before), None
+            if state is None:
+                state = self._state(general, passed)
+            stretch = self._stretch(part, state, passed, env, inputs, dimensions)
             found.append(stretch)
-            passed = stretch.after if stretch.after.value is not None else stretch.after._replace(value=passed.value)
+            if stretch.after.value is None:
+                passed, state = stretch.after._replace(value=passed.value), None
+            else:
+                passed, state = stretch.after, stretch.state
+                if state is None:
+                    state = stretch.state = self._state(general, passed)
             before = part
         if sum(s.steps + MAX_DEPTH for s in found) > MAX_STEPS or sum(s.layers for s in found) > MAX_NODES:
             raise NoChain
@@ -133,9 +143,16 @@ class Stretches:
         single = batch in free_names(inputs, args) and batch not in net.given
         return Network(found, args, inputs, {batch: 1} if single else {})
 
-    def _stretch(self, part: Part, passed: Passed, general: tuple, env: Env, inputs: dict, dimensions) -> Stretch:
+    def _state(self, general: tuple, passed: Passed) -> int:
+        """A number for what a part finds before it, quicker to look up than that itself."""
         try:
-            key = (part.number, passed.key, part.values(env), general)
+            return self._states.setdefault((general, passed.key), len(self._states))
+        except TypeError:  # sizes that cannot be looked up
+            raise NoChain from None
+
+    def _stretch(self, part: Part, state: int, passed: Passed, env: Env, inputs: dict, dimensions) -> Stretch:
+        try:
+            key = (part.number, state, part.values(env))
             found = self._known.get(key, False)
         except (SpecError, TypeError):  # a default that cannot be worked out, values that cannot be looked up
             raise NoChain from None
