@@ -122,11 +122,11 @@ class Net:
 
         return sweep(self, sets, **options)
 
-    def diff(self, other: Net):
-        """What is different in another network, layer by layer."""
+    def diff(self, other: Net, **step):
+        """What is different in another network, layer by layer, and in the memory that it takes. step: options of `memory`."""
         from .report.diff import Diff
 
-        return Diff(self, other)
+        return Diff(self, other, **step)
 
     def exported(self):
         """The exported source with the place of every layer in it: an `export.Export`."""

@@ -125,22 +125,26 @@ class _Meter:
 @click.option("--set-b", multiple=True, callback=_settings, metavar="NAME=VALUE", help="A value for B.")
 @click.option("--variant-a", metavar="V", help="A variant of A.")
 @click.option("--variant-b", metavar="V", help="A variant of B.")
+@all_of(ONE_STEP)
 @click.option("--expand", is_flag=True, help="Show every layer, also those that are equal.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 where there is a difference.")
 @output_options
-def diff(a, b, given, set_a, set_b, variant_a, variant_b, expand, exit_code, format, target):
-    """Two networks side by side: layers added, removed and changed, with parameters and MACs of both.
+def diff(a, b, given, set_a, set_b, variant_a, variant_b, expand, exit_code, format, target, **options):
+    """Two networks side by side: layers added, removed and changed, with parameters, MACs and memory of both.
 
     Layers are matched by their state_dict names, then, where these changed, by what they are.
 
     \b
         netcalc diff resnet50 resnet101
         netcalc diff mobilenet_v2 mobilenet_v2 --set-b width=0.5
+        netcalc diff resnet50 resnet101 --set N=64 --optimizer adamw --device h100
         netcalc diff old.yaml new.yaml --exit-code
     """
     if a == "-" and b == "-":
         raise NetcalcError("error: only one of the two can be read from standard input")
-    found = _chosen(a, {**given, **set_a}, variant_a).diff(_chosen(b, {**given, **set_b}, variant_b))
+    found = _chosen(a, {**given, **set_a}, variant_a).diff(
+        _chosen(b, {**given, **set_b}, variant_b), **of_a_step(options)
+    )
     show(found, format, None, expand, target)
     return 1 if exit_code and found.differs else 0
 

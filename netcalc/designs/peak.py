@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ..arith import Undecided, names_of
 from ..errors import NetcalcError
 from ..memory import profiles
-from ..memory.conflicts import OF_A_STEP, refuse_conflicts
+from ..memory.conflicts import OF_A_STEP, in_words, refuse_conflicts
 from ..memory.fit import needed
 from ..memory.profiles import Limit
 from ..memory.timeline import Timeline
@@ -33,17 +33,7 @@ class Running(NamedTuple):
         return "needed" if profiles.load(self.options.get("device", "cpu")).rules == "cuda" else "peak"
 
     def __str__(self):
-        """`a training step, bfloat16, adamw, h100`"""
-        options = self.options
-        what = "inference" if options.get("inference") else "a training step"
-        said = [f"autocast to {options['amp']}"] if options.get("amp") else []
-        said += [str(options[name]) for name in ("dtype", "optimizer", "implementation") if options.get(name)]
-        said += [
-            f"{name.replace('_', ' ')} {options[name]}" for name in ("momentum", "weight_decay") if options.get(name)
-        ]
-        said += [name.replace("_", " ") for name in ("centered", "maximize", "drop_output") if options.get(name)]
-        said += [f"checkpoint {' '.join(options['checkpoint'])}"] if options.get("checkpoint") else []
-        return ", ".join([what, *said, f"on {options.get('device', 'cpu')}"])
+        return in_words(self.options)
 
 
 def running(options: dict, fits: str | None) -> Running:

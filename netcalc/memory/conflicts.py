@@ -52,3 +52,15 @@ def flag(name: str, options: dict) -> str:
         if name == "implementation"
         else "--" + name.replace("_", "-")
     )
+
+
+def in_words(options: dict) -> str:
+    """How a step runs: `a training step, bfloat16, adamw, on h100`."""
+    what = "inference" if options.get("inference") else "a training step"
+    said = [f"autocast to {options['amp']}"] if options.get("amp") else []
+    said += [str(options[name]) for name in ("dtype", "optimizer", "implementation") if options.get(name)]
+    said += [f"{name.replace('_', ' ')} {options[name]}" for name in ("momentum", "weight_decay") if options.get(name)]
+    said += [name.replace("_", " ") for name in ("centered", "maximize", "drop_output") if options.get(name)]
+    marked = options.get("checkpoint") or ()
+    said += [f"checkpoint {marked if isinstance(marked, str) else ' '.join(marked)}"] if marked else []
+    return ", ".join([what, *said, f"on {options.get('device', 'cpu')}"])

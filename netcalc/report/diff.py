@@ -6,10 +6,10 @@ import re
 from difflib import SequenceMatcher
 
 from .. import facts
-from ..arith import Formula
 from ..graph import Scope
 from ..layers.kinds import shown
 from . import table as tables
+from .before_after import Memories, changes
 from .fold import _range, _type
 from .one_sample import one_sample, rows
 from .table import Table, dimensions, exact, number
@@ -138,10 +138,12 @@ class Line:
 
 
 class Diff:
-    """What is different in network B from network A. `pairs`: every layer of both; `differs`: whether anything is."""
+    """What is different in network B from network A. `pairs`: every layer of both; `differs`: whether anything is;
+    `memory`: what a step takes in both. step: options of `net.memory`."""
 
-    def __init__(self, a, b):
+    def __init__(self, a, b, **step):
         self.a, self.b = a, b
+        self.memory = Memories(a, b, step)
         before, after = rows(a), rows(b)
         self.pairs = pairs(before, after)
         self.totals = {
@@ -164,7 +166,13 @@ class Diff:
             for name, (before, after) in self.totals.items()
         }
         sides = [{"model": net.spec.name, "variant": net.variant_name} for net in (self.a, self.b)]
-        return {"before": sides[0], "after": sides[1], "layers": self.rows, "total": total}
+        return {
+            "before": sides[0],
+            "after": sides[1],
+            "layers": self.rows,
+            "total": total,
+            "memory": self.memory.to_dict(),
+        }
 
     def format(self, format: str = "table", depth=None, expand: bool = False, width: int | None = None) -> str:
         """The result in one of `table.FORMATS`; expand: equal layers too, and every layer by itself."""
@@ -209,10 +217,15 @@ class Diff:
 
     def _below(self) -> list[str]:
         if not self.differs:
-            return ["No difference."]
+            return ["No difference."] if self.memory.equal else ["No layer differs.", "", *self.memory.lines()]
         counts = {status: sum(pair.status == status for pair in self.pairs) for status in MARKS}
         said = [f"{counts[s]:,} {s} ({mark})" for s, mark in MARKS.items() if mark and counts[s]]
-        return [f"Layers: {', '.join(said)}, {counts['equal']:,} unchanged", *_total_lines(self.totals)]
+        return [
+            f"Layers: {', '.join(said)}, {counts['equal']:,} unchanged",
+            *_total_lines(self.totals),
+            "",
+            *self.memory.lines(),
+        ]
 
     def _lines(self, expand: bool) -> list:
         """Lines, and numbers for stretches of so many equal layers."""
@@ -322,26 +335,7 @@ def _name(net) -> str:
 
 def _total_lines(totals: dict) -> list[str]:
     """Parameters: 25,557,032 -> 44,549,160 (+18,992,128, +74.3 %), in columns."""
-    cells = []
-    for name in ("params", "macs", "flops"):
-        before, after = totals[name]
-        cells.append((_TITLES[name] + ":", _text(before), _text(after), _change(before, after)))
-    widths = [max(len(row[i]) for row in cells) for i in range(3)]
-    return [f"{a:<{widths[0]}} {b:>{widths[1]}} -> {c:>{widths[2]}}  {d}" for a, b, c, d in cells]
-
-
-def _text(value) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def _change(before, after) -> str:
-    difference = after - before
-    if isinstance(difference, Formula):
-        return f"({difference})"
-    if not difference:
-        return "(equal)"
-    share = f", {100 * difference / before:+,.1f} %" if isinstance(before, int) and before else ""
-    return f"({difference:+,}{share})"
+    return changes([(_TITLES[name], *totals[name]) for name in ("params", "macs", "flops")])
 
 
 def _flat(row: dict) -> dict:
