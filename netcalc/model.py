@@ -99,7 +99,9 @@ class Net:
         """How the numbers of a layer come about, by its state_dict path; without one, where those of the network are."""
         from .report import explain
 
-        return explain.network(self.graph) if layer is None else explain.layer(self.graph, layer)
+        if layer is None:
+            return explain.network(self.graph, self.memory)
+        return explain.layer(self.graph, layer, self.memory)
 
     def formula(self, quantity: str, *, substitute: dict | None = None, by_group: bool = False):
         """A figure (`params`, `macs` ...) as a formula in all that is free, checked at random points."""

@@ -202,10 +202,12 @@ def layers(table: list[facts.Row], result: Result) -> list[LayerMemory]:
             continue
         owner = made_by.get(id(storage))
         what = ("result" if owner == saved.layer else "input") if owner or storage.kind == "inputs" else storage.what
-        by.setdefault(saved.layer, []).append(SavedTensor(what, storage.bytes))
+        by.setdefault(saved.layer, []).append(
+            SavedTensor(what, storage.bytes, "", *saved.kept[saved.layer], saved.shared)
+        )
         for layer in saved.shared:
             also = "result" if owner == layer else what if what != "result" else "input"
-            by.setdefault(layer, []).append(SavedTensor(also, storage.bytes, saved.layer))
+            by.setdefault(layer, []).append(SavedTensor(also, storage.bytes, saved.layer, *saved.kept[layer]))
     found, seen = [], set()
     for row in table:
         first = row.path not in seen

@@ -36,12 +36,21 @@ class Run(NamedTuple):
     inplace: bool = False  # activations overwrite their input where nothing else needs it
 
 
+class Kept(NamedTuple):
+    """How a layer keeps a tensor: by which operation, in which shape."""
+
+    operation: str
+    shape: tuple
+    dtype: str
+
+
 class Saved(NamedTuple):
-    """A storage that the backward pass needs: who saved it, and the layers that save it too."""
+    """A storage that the backward pass needs: who saved it, and the layers that save it too. kept: how each of them does."""
 
     layer: str
     storage: object
     shared: tuple
+    kept: dict
 
 
 class Result(NamedTuple):
@@ -247,15 +256,14 @@ def may_overwrite(graph: Graph) -> frozenset:
 
 def saved_after(loss: Tensor) -> list[Saved]:
     """What the graph of a loss keeps: each storage once, under the layer that saved it first."""
-    found: dict[int, list] = {}
+    found: dict[int, tuple] = {}
     for node in reachable(loss.origin[0]):
         for tensor in node.saved:
             storage = tensor.storage
             if storage.kind in ("parameters", "buffers"):
                 continue
-            known = found.setdefault(id(storage), [node.layer, storage, []])
-            if node.layer not in (known[0], *known[2]):
-                known[2].append(node.layer)
+            _, kept = found.setdefault(id(storage), (storage, {}))
+            kept.setdefault(node.layer, Kept(node.name, tensor.shape, tensor.dtype))
             if storage.kind == "temporary":
                 storage.kind = "saved"
-    return [Saved(layer, storage, tuple(shared)) for layer, storage, shared in found.values()]
+    return [Saved(next(iter(kept)), storage, tuple(kept)[1:], kept) for storage, kept in found.values()]

@@ -78,6 +78,7 @@ def _aligned(section) -> str:
         first = [label] if not step.sign else [label, Latex()(Traced(None, "name", (), step.sign))]
         body = parts[1:] if step.sign else parts
         body[-1] = body[-1].replace(",", "{,}") if isinstance(step.value, int) else _number(step.value)
+        body[-1] += rf"\quad \text{{({escaped(step.note)})}}" if step.note else ""
         rows.append(" : ".join(first) + "".join((" &= " if i == 0 else "\\\\\n &= ") + part for i, part in enumerate(body)))  # fmt: skip
     return "\\begin{aligned}\n" + "\\\\\n".join(rows) + "\n\\end{aligned}"
 

@@ -73,8 +73,9 @@ def _step(step: Step) -> dict:
 # -- one layer
 
 
-def layer(graph: Graph, name: str) -> Explanation:
-    """The figures of one layer, derived from its own rules. Work is for one sample where the batch is free."""
+def layer(graph: Graph, name: str, memory=None) -> Explanation:
+    """The figures of one layer, derived from its own rules. Work is for one sample where the batch is free. memory: gives
+    the `Memory` of the network, for what the layer keeps."""
     node = _found(graph, name)
     sizes = {graph.batch: 1} if graph.batch in graph.free else {}
     row = next(row for row in facts.rows(graph, sizes) if row.node is node)
@@ -86,7 +87,7 @@ def layer(graph: Graph, name: str) -> Explanation:
         Section(_work_title(graph, sizes), _work(found, row)),
         *receptive.sections(graph, node),
         *_fully_connected(node, found, sizes),
-        *saved.sections(graph, node),
+        *(saved.sections(memory, node, found) if memory else ()),
     ]
     title = f"{node.path} ({node.type})  {', '.join(map(shape, node.shapes)) or 'no input'} -> {_outputs(node)}"
     data = {
@@ -208,8 +209,8 @@ def _notes(graph: Graph, node: Node, row: Row):
 # -- a whole network
 
 
-def network(graph: Graph) -> Explanation:
-    """Where the parameters, the work and the activations of a network are."""
+def network(graph: Graph, memory=None) -> Explanation:
+    """Where the parameters, the work and the activations of a network are; and, by its `memory`, where the peak is."""
     sizes = {graph.batch: 1} if graph.batch in graph.free else {}
     rows = facts.rows(graph, sizes)
     at = f" for {', '.join(f'{n} = {v}' for n, v in sizes.items())}" if sizes else ""
@@ -219,7 +220,7 @@ def network(graph: Graph) -> Explanation:
     given = ", ".join(f"{n} {shape(v.shape)}" for n, v in graph.inputs.items())
     data = {"model": graph.spec.name, "variant": graph.variant}
     notes = ("`netcalc explain SPEC LAYER` derives the numbers of one layer.",)
-    return Explanation(f"{name}: {given}", (*sections, *saved.peak(graph)), notes, data)
+    return Explanation(f"{name}: {given}", (*sections, *(saved.peak(memory) if memory else ())), notes, data)
 
 
 def _shares(graph: Graph, rows: list[Row], title: str, name: str, at: str) -> Section:

@@ -28,12 +28,17 @@ class SavedTensor(NamedTuple):
     """A tensor that a layer keeps for its backward pass.
 
     what: "input", "result", "mask", "indices", "mean" ... shared_with: where its storage is counted if not here: the path
-    of the layer that made it or saved it first, or "input"; empty where it counts here.
+    of the layer that made it or saved it first, or "input"; empty where it counts here. operation: the one that keeps it,
+    in this shape and dtype. others: where it counts here, the layers that keep it too.
     """
 
     what: str
     bytes: object
     shared_with: str = ""
+    operation: str = ""
+    shape: tuple = ()
+    dtype: str = ""
+    others: tuple = ()
 
 
 class LayerMemory(NamedTuple):

@@ -64,7 +64,7 @@ def _above(memory: Memory) -> list[str]:
         what = f"Training: {'; '.join([dtype, f'optimizer {run.optimizer}', f'loss {run.loss}', *more, _device(run.device)])}."
     batch = f" (batch {run.batch})" if not isinstance(run.batch, Formula) else ""
     title = memory._title()[0]
-    found = [title if batch and f"[{run.batch}," in title else title + batch, what, *_peak_lines(memory)]
+    found = [title if batch and f"[{run.batch}," in title else title + batch, what, *peak_lines(memory)]
     return [*found, _FROM_TWO] if isinstance(memory.peak.bytes, Formula) else found
 
 
@@ -73,7 +73,7 @@ def _device(profile) -> str:
     return title if profile.name in ("cpu", "cuda") else f"{title} ({profile.rules} rules)"
 
 
-def _peak_lines(memory: Memory) -> list[str]:
+def peak_lines(memory: Memory) -> list[str]:
     peak = memory.peak
     if peak.candidates:
         found = [f"Peak: {peak.bytes} bytes, one of"]
@@ -81,7 +81,7 @@ def _peak_lines(memory: Memory) -> list[str]:
             f"  {_bytes(size)}: {_phase(phase)}, {_place(layer, what)}" for phase, layer, what, size in peak.candidates
         ]
     when = f"{_phase(peak.phase)}" + (f" of step {peak.step}" if memory.trains and peak.step else "")
-    return [f"Peak: {_exactly(peak.bytes)}, {when}, {_place(peak.layer, peak.event)}."]
+    return [f"Peak: {exactly(peak.bytes)}, {when}, {_place(peak.layer, peak.event)}."]
 
 
 def _phase(name: str) -> str:
@@ -97,7 +97,7 @@ def _bytes(size) -> str:
     return f"{size} bytes" if isinstance(size, Formula) else f"{size:,} bytes"
 
 
-def _exactly(size) -> str:
+def exactly(size) -> str:
     text = mebibytes(size)
     return text if isinstance(size, Formula) or size < 1 << 10 else f"{text} ({size:,} bytes)"
 
@@ -112,18 +112,18 @@ def _kinds(memory: Memory) -> Table:
     unit = Unit([*most.values(), memory.peak.bytes])
     columns = [("Where the bytes go", "left", 0), (f"Most at a time ({unit.name})", "right", 0)]
     if free:
-        return Table(columns, [[_label(kind), unit.text(most[kind])] for kind in kinds], None, _above(memory), [])
+        return Table(columns, [[label(kind), unit.text(most[kind])] for kind in kinds], None, _above(memory), [])
     columns += [(f"At the peak ({unit.name})", "right", 0), ("Share", "right", 0)]
     whole = memory.peak.bytes
     rows = [
-        [_label(kind), unit.text(most[kind]), unit.text(live.get(kind, 0)), percent(live.get(kind, 0), whole)]
+        [label(kind), unit.text(most[kind]), unit.text(live.get(kind, 0)), percent(live.get(kind, 0), whole)]
         for kind in kinds
     ]
     sums = ["Peak", "", unit.text(whole), percent(whole, whole)]
     return Table(columns, rows, sums, _above(memory), [*_largest(memory), *_allocator(memory), *_unknown(memory)])
 
 
-def _label(kind: str) -> str:
+def label(kind: str) -> str:
     return LABELS.get(kind, kind)
 
 
@@ -132,7 +132,7 @@ def _largest(memory: Memory) -> list[str]:
     line = memory.timeline
     found: dict = {}
     for storage in line.largest(line.peak().event, 6):
-        found.setdefault((storage.bytes, storage.what, _label(storage.kind)), []).append(storage.layer)
+        found.setdefault((storage.bytes, storage.what, label(storage.kind)), []).append(storage.layer)
     texts = []
     for (size, what, kind), layers in list(found.items())[:3]:
         count = f"{len(layers)} x " if len(layers) > 1 else ""
@@ -146,7 +146,7 @@ def _allocator(memory: Memory) -> list[str]:
     if usage is None:
         return []
     return [
-        f"PyTorch will show: allocated {_exactly(usage.allocated)}, reserved {_exactly(usage.reserved)} "
+        f"PyTorch will show: allocated {exactly(usage.allocated)}, reserved {exactly(usage.reserved)} "
         "(its caching allocator replayed; the CUDA context is outside of both)"
     ]
 
@@ -158,7 +158,7 @@ def _unknown(memory: Memory) -> list[str]:
         low = f"at least {mebibytes(figure.low)}, " if figure.low else ""
         found.append(f"Not in these numbers: {figure.name.replace('_', ' ')} ({low}{high}): {figure.source}")
     if memory.guessed_peak is not None:
-        most = _exactly(memory.guessed_peak)
+        most = exactly(memory.guessed_peak)
         found.append(
             f"If each convolution's workspace stays within the bytes of its input, output and weight (a guess): peak at most {most}"
         )
