@@ -25,6 +25,7 @@ class Net:
         self.name = spec.source.name  # of the file
         self._graph: Graph | None = None
         self._export = None
+        self._step_memory = None
 
     def at(self, /, **values) -> Net:
         """With values for arguments and free dimensions: `net.at(N=64, width=2)`. Text is read as in a spec; an element
@@ -100,8 +101,14 @@ class Net:
         from .report import explain
 
         if layer is None:
-            return explain.network(self.graph, self.memory)
-        return explain.layer(self.graph, layer, self.memory)
+            return explain.network(self.graph, self._memory)
+        return explain.layer(self.graph, layer, self._memory)
+
+    def _memory(self):
+        """The memory of a training step without options, simulated once for all layers that are explained."""
+        if self._step_memory is None:
+            self._step_memory = self.memory()
+        return self._step_memory
 
     def formula(self, quantity: str, *, substitute: dict | None = None, by_group: bool = False):
         """A figure (`params`, `macs` ...) as a formula in all that is free, checked at random points."""

@@ -7,30 +7,117 @@ What is left out is proven to be below; what stays may still be more than is nee
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, islice, product
+from operator import ge, mul
 
-from ..arith import Formula, compare
+from ..arith import Formula, compare, prod
 
-MANY = 120  # formulas beyond which pairs of them are not looked at
+MANY = 120  # formulas beyond which pairs of them are not looked at, where there are others than polynomials
+POINTS = 150  # at which it is looked which polynomial is the highest
 
 
 def undominated(sizes: list) -> list[int]:
     """The indices, ascending, of the sizes whose maximum is the maximum of all."""
-    kept: list[int] = []
-    for index, size in enumerate(sizes):
-        if not any(_reaches(sizes[other], size) for other in kept):
-            kept = [other for other in kept if not _reaches(size, sizes[other])] + [index]
-    if not 2 < len(kept) <= MANY:
+    vectors = _vectors(sizes)
+    kept = _reaching(sizes) if vectors is None else _front(vectors[1])
+    if len(kept) < 3:
         return kept
     lines = [_line(sizes[index]) for index in kept]
     names = {name for name, *_ in lines if name != ""}
     if None not in names and len(names) == 1:
         return sorted(_hull([(slope, start, index) for (_, slope, start), index in zip(lines, kept, strict=True)]))
-    return _unblended(sizes, kept)
+    if vectors is not None:
+        return _unmixed(*vectors, kept)
+    return _unblended(sizes, kept) if len(kept) <= MANY else kept
+
+
+def _reaching(sizes: list) -> list[int]:
+    kept: list[int] = []
+    for index, size in enumerate(sizes):
+        if not any(_reaches(sizes[other], size) for other in kept):
+            kept = [other for other in kept if not _reaches(size, sizes[other])] + [index]
+    return kept
 
 
 def _reaches(a, b) -> bool:
     return compare(">=", a, b) is True
+
+
+# -- polynomials as vectors: their coefficients, and their value where all symbols are 1, the least that they can be. One
+# -- that is not below another in any of these is nowhere below it.
+
+
+def _vectors(sizes: list) -> tuple | None:
+    """(monomials, vectors) of polynomials in symbols; None where there is another formula, or none at all."""
+    monos: dict = {}
+    for size in sizes:
+        for mono in size.terms if isinstance(size, Formula) else ():
+            monos[mono] = None
+            if not all(isinstance(atom, str) and power > 0 for atom, power in mono):
+                return None
+    monos.pop((), None)
+    found = []
+    for size in sizes:
+        terms = size.terms if isinstance(size, Formula) else {(): size}
+        found.append((*(terms.get(mono, 0) for mono in monos), sum(terms.values())))
+    return list(monos), found
+
+
+def _above(a: tuple, b: tuple) -> bool:
+    return all(map(ge, a, b))
+
+
+def _front(vectors: list[tuple]) -> list[int]:
+    """Those that no other one is above; the first of equal ones."""
+    kept: list[int] = []
+    for index in sorted(range(len(vectors)), key=lambda index: vectors[index], reverse=True):
+        if not any(_above(vectors[other], vectors[index]) for other in kept):
+            kept.append(index)
+    return sorted(kept)
+
+
+def _unmixed(monos: list, vectors: list[tuple], kept: list[int]) -> list[int]:
+    """Without those that some mean of two of the rest is above: the rest begins as those that are highest at some point."""
+    rest = _highest_somewhere(monos, vectors, kept)
+    for index in _from_the_ends(sorted(kept, key=lambda index: vectors[index])):
+        if index not in rest and not any(_mixed_above(vectors[index], vectors[a], vectors[b]) for a, b in combinations(rest, 2)):  # fmt: skip
+            rest.append(index)
+    return sorted(rest)
+
+
+def _from_the_ends(items: list) -> list:
+    """First, last, second, last but one ...: in a row of equal layers the others lie between the first and the last."""
+    return [items[place // 2] if place % 2 == 0 else items[-1 - place // 2] for place in range(len(items))]
+
+
+def _highest_somewhere(monos: list, vectors: list[tuple], kept: list[int]) -> list[int]:
+    names = sorted({name for mono in monos for name, _ in mono})
+    each = max(3, int(POINTS ** (1 / len(names))))
+    grid = [1 << (28 * step // (each - 1)) for step in range(each)] if each < 29 else [1 << step for step in range(29)]
+    found = set()
+    for point in islice(product(grid, repeat=len(names)), 4 * POINTS):
+        values = dict(zip(names, point, strict=True))
+        scale = [prod(values[name] ** power for name, power in mono) - 1 for mono in monos]  # beyond the value at 1
+        found.add(max(kept, key=lambda index: vectors[index][-1] + sum(map(mul, vectors[index], scale))))
+    return sorted(found)
+
+
+def _mixed_above(own: tuple, a: tuple, b: tuple) -> bool:
+    """Whether w*a + (1-w)*b is above for some weight w: a fraction near the middle of those that will do, then exactly."""
+    low, high = 0.0, 1.0
+    for c, first, second in zip(own, a, b, strict=True):
+        over, under = first - c, second - c  # w*over + (1-w)*under >= 0
+        if over > under:
+            low = max(low, -under / (over - under))
+        elif over < under:
+            high = min(high, under / (under - over))
+        elif under < 0:
+            return False
+        if low > high + 1e-9:  # rounding; what comes out is looked at exactly
+            return False
+    weight = Fraction((low + high) / 2).limit_denominator(1 << 20)
+    w, whole = weight.numerator, weight.denominator
+    return all(w * first + (whole - w) * second >= whole * c for c, first, second in zip(own, a, b, strict=True))
 
 
 # -- a + b*x in one symbol

@@ -8,7 +8,6 @@ import pytest
 
 import netcalc
 from netcalc.errors import NetcalcError
-from netcalc.report import explain
 from tests.shipped import ALL, IDS, net_of
 
 
@@ -124,13 +123,79 @@ def test_formats_agree_on_the_numbers():
     assert "<td><code>" in found._repr_html_() and "<strong>34,848</strong>" in found._repr_html_()
 
 
-def test_the_hook_for_memory_is_part_of_both_explanations(monkeypatch):
-    said = explain.Section("Saved for the backward pass", (), ("its input",))
-    monkeypatch.setattr(explain.saved, "sections", lambda graph, node: [said])
-    monkeypatch.setattr(explain.saved, "peak", lambda graph: [said])
+# -- memory
+
+
+def _section(found, start: str):
+    [section] = [section for section in found.sections if section.title.startswith(start)]
+    return section
+
+
+def test_what_a_convolution_keeps_and_why():
+    """Its input, 96 channels of 27 * 27 numbers in 4 bytes; the weight counts as a parameter."""
+    section = _section(netcalc.load("alexnet").explain("conv2"), "Kept")
+    assert section.title == "Kept for the backward pass, in bytes, for N = 1"
+    [step] = section.steps
+    assert (step.label, step.value) == ("input", 96 * 27 * 27 * 4)
+    assert step.note == "float32; kept by convolution: the gradient of the weight is made of it"
+    assert "1 * 96 * 27 * 27 * 4" in str(netcalc.load("alexnet").explain("conv2"))
+
+
+def test_a_tensor_that_two_layers_keep_counts_once_and_says_so():
     net = netcalc.load("alexnet")
-    assert "Saved for the backward pass\n  its input" in str(net.explain("conv1"))
-    assert "Saved for the backward pass\n  its input" in str(net.explain())
+    relu, pool = (_section(net.explain(name), "Kept") for name in ("relu1", "pool1"))
+    assert [step.value for step in relu.steps] == [96 * 55 * 55 * 4]
+    assert relu.texts == ("The same result is kept by pool1 too: it is counted once.",)
+    assert [(step.label, step.value) for step in pool.steps] == [("indices", 96 * 27 * 27 * 8)]
+    assert pool.texts[0].startswith("input: 1.11 MiB, counted at relu1, which keeps it too; kept by max pool: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"), [("resnet18", {"N": 2}), ("unet", {"H": 1, "W": 1}), ("gpt2", {"T": 4, "n_layer": 1})]
+)
+def test_what_layers_keep_adds_up_to_what_memory_says(name, sizes):
+    net = netcalc.load(name).at(**sizes)
+    memory, seen, kept = net.memory(), set(), 0
+    for row in memory.facts:
+        if row.path not in seen and row.node in net.graph.nodes:
+            seen.add(row.path)
+            steps = _section(net.explain(row.path), "Kept").steps
+            kept += steps[-1].value if steps else 0
+    loss = sum(memory.by_row[id(row)].saved_bytes for row in memory.facts if row.node not in net.graph.nodes)
+    assert kept + loss == memory.bytes["saved_activations"]
+
+
+def test_a_layer_that_keeps_nothing():
+    assert _section(netcalc.load("resnet18").explain("layer1.0.add"), "Kept").texts == (
+        "Nothing: no gradient needs a tensor of it.",
+    )
+
+
+def test_where_the_peak_comes_from():
+    net = netcalc.load("resnet50").at(N=8)
+    peak = net.memory().peak
+    section = _section(net.explain(), "Memory of a training step")
+    assert section.title == f"Memory of a training step: {peak.bytes:,} bytes"
+    assert f"backward of step {peak.step}, at {peak.layer} ({peak.event})" in section.texts[0]
+    alive = [text.split() for text in section.texts if "%" in text]
+    assert sum(int(words[2].replace(",", "")) for words in alive) == peak.bytes
+    assert section.texts[len(alive) + 1].startswith("The largest: ")
+
+
+def test_a_peak_in_free_sizes_is_one_of_few():
+    texts = _section(netcalc.load("gpt2").explain(), "Memory of a training step, for N = 1").texts
+    assert texts[0] == "The largest of" and all("T" in text and "bytes: " in text for text in texts[1:])
+
+
+def test_what_is_not_known_of_memory_is_said():
+    found = netcalc.load("gpt2").free("n_layer").explain("lm_head")
+    assert _section(found, "Kept").texts == ("Not known: the number of copies of a `repeat` is free",)
+
+
+@pytest.mark.parametrize("format", ["markdown", "latex", "html"])
+def test_why_it_is_kept_is_said_in_every_format(format):
+    assert "the gradient of the weight is made of it" in netcalc.load("alexnet").explain("conv2").format(format)
+    assert "saved activations" in netcalc.load("alexnet").explain().format(format)
 
 
 def test_work_in_free_sizes_is_written_in_the_sizes_of_the_output():
