@@ -3,7 +3,7 @@
     python benchmarks/sweep.py [--rounds 7] [--no-torch]
 
 Numeric: a grid of width, classes and batch, a million designs, parameters and MACs of each, all of them kept and the
-best ten. Structural: the numbers of blocks in the four stages and the kind of block, every combination a network of its
+best ten. Peak: the peak memory of a training step of 250,000 of them. Structural: the numbers of blocks in the four stages and the kind of block, every combination a network of its
 own. Torch builds each design on the meta device, which fills no weights, and asks torchinfo's summary for parameters and
 multiply-adds, or its own FlopCounterMode.
 """
@@ -57,7 +57,8 @@ blocks:
 """
 NUMERIC = {"width": "1..250", "num_classes": "1..1000", "N": "1..4"}
 DEPTHS = [list(depths) for depths in itertools.product((1, 2, 3), repeat=4)]
-GOALS = {"numeric": 1_000_000, "structural": 2_000}  # designs a second
+PEAKS = {"width": "1..250", "num_classes": "1..100", "N": "1..10"}
+GOALS = {"numeric": 1_000_000, "structural": 2_000, "peak": 50_000}  # designs a second
 BUILT = [(width, classes) for width in (16, 48, 64) for classes in (10, 1000)]  # what torch builds in a round
 
 
@@ -65,6 +66,13 @@ def numeric(**options):
     """A million designs, from the text of the spec."""
     found = netcalc.load(RESNET).sweep(NUMERIC, **options)
     assert found.designs == 1_000_000 == found.valid
+    return found
+
+
+def peaks():
+    """The peaks of a training step of 250,000 designs."""
+    found = netcalc.load(RESNET).sweep(PEAKS, columns="peak")
+    assert found.designs == 250_000 == found.valid
     return found
 
 
@@ -159,6 +167,7 @@ def main() -> None:
     cases = {
         "numeric, all kept": (numeric, 1_000_000),
         "numeric, best ten": (lambda: numeric(top=10, sort="-params"), 1_000_000),
+        "peak": (peaks, 250_000),
         "structural": (structural, len(DEPTHS)),
         "structural x numeric": (mixed, 81_000),
     }
