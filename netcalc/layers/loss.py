@@ -142,7 +142,7 @@ class BCELoss(Loss):
     per_element = 8
 
     def eager(self, op, weights, x, target):
-        return op.compared(x, target, self.reduction)
+        return op.binary_cross_entropy(x, target, self.reduction)
 
 
 @layer("... -> ...")

@@ -161,8 +161,7 @@ def relative_buckets(
             distance = made("int64")
         else:
             distance = op.scaled(op.scaled(distance))
-        far = op.scaled(op.scaled(op.scaled(op.converted(distance, "float32"))))
-        far = op.scaled(op.converted(far, "int64"))
+        far = op.scaled(op.converted(op.scaled(op.scaled(op.scaled(op.converted(distance, "float32")))), "int64"))
         far = op.scaled(far)
         chosen = op.where(op.compared_to(op.shape), distance, far)
         buckets = op.scaled(chosen)

@@ -109,14 +109,12 @@ class Engine:
     def _fitted(self, node: Node, given: list):
         """validate_outputs: gradients take the shape and the dtype of the inputs, one after the other."""
         for number, dtype in enumerate(node.dtypes):
-            gradient = given[number]
-            if gradient is None:
-                continue
-            if node.shapes is not None:
-                gradient = self.tape.summed_to(gradient, node.shapes[number])
-            if gradient.dtype != dtype:
-                gradient = self.tape.make(gradient.shape, dtype, like(gradient), what="cast of the gradient")
-            given[number] = gradient
+            if given[number] is not None and node.shapes is not None:
+                given[number] = self.tape.summed_to(given[number], node.shapes[number])
+            if given[number] is not None and given[number].dtype != dtype:
+                given[number] = self.tape.make(
+                    given[number].shape, dtype, like(given[number]), what="cast of the gradient"
+                )
 
     def _deliver(self, target, gradient: Tensor | None) -> bool:
         """Hand a gradient on; whether it was added to one that was there."""
@@ -130,7 +128,8 @@ class Engine:
             if not added:
                 buffer[slot] = gradient
             elif not (self.in_place and buffer[slot].storage.holders == 1 and is_dense(buffer[slot])):
-                buffer[slot] = self.tape.make(gradient.shape, gradient.dtype, what="sum of gradients")
+                strides = like(buffer[slot])
+                buffer[slot] = self.tape.make(gradient.shape, gradient.dtype, strides, what="sum of gradients")
         self.missing[id(into)] -= 1
         if self.missing[id(into)] == 0:
             if id(into) not in self.buffers:

@@ -156,6 +156,44 @@ def like(tensor: Tensor) -> tuple | None:
     return tensor.strides
 
 
+def iterated(shape: tuple, operands: list[Tensor]) -> tuple | None:
+    """The strides of what an element-wise operation makes of broadcast operands (TensorIterator::reorder_dimensions): the
+    dimensions are sorted by the strides of the first operand that tells two of them apart."""
+    if all(x.strides is None for x in operands):
+        return None
+    rows = [_broadcast_strides(x, shape) for x in operands]
+    order = list(reversed(range(len(shape))))  # from the innermost
+    for last in range(1, len(order)):
+        at = last
+        for before in range(last - 1, -1, -1):
+            swap = _compared(rows, shape, order[before], order[at])
+            if swap > 0:
+                order[before], order[at] = order[at], order[before]
+                at = before
+            elif swap < 0:
+                break
+    return strides_in(shape, tuple(reversed(order)))
+
+
+def _broadcast_strides(x: Tensor, shape: tuple) -> tuple:
+    new = len(shape) - len(x.shape)
+    found = zip(x.shape, strides_of(x), shape[new:], strict=True)
+    return (*[0] * new, *(0 if is_one(old) and not is_one(size) else stride for old, stride, size in found))
+
+
+def _compared(rows: list[tuple], shape: tuple, a: int, b: int) -> int:
+    """Whether dimension a lies further out than b (1), further in (-1), or nobody can say (0)."""
+    for row in rows:
+        if any(type(stride) is int and stride == 0 for stride in (row[a], row[b])):
+            continue
+        falling = _falling(row[a], row[b])
+        if falling:
+            return -falling
+        if holds(less(shape[b], shape[a])):
+            return 1
+    return 0
+
+
 def _sorted_order(tensor: Tensor) -> tuple:
     """Dimensions by falling stride; where that cannot be told (an expanded or a free one) as they stand."""
     strides = strides_of(tensor)

@@ -7,7 +7,7 @@ from itertools import zip_longest
 from ...arith import divides, holds
 from ..tensors import Tensor, like, normal, same, strides_in, strides_of
 from .autocast import autocast
-from .products import HALF
+from .pointwise import HALF
 
 BSHD = (0, 2, 1, 3)  # the order in memory of [N, heads, T, head size] that the kernels make
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..tensors import Tensor
+from ..tensors import Tensor, iterated
 from .pointwise import broadcast, promoted
 
 
@@ -15,7 +15,7 @@ class Choices:
         dtype = dtype or (given[0].dtype if len(given) == 1 else promoted(*(t.dtype for t in given)))
         scalars = [self.make((), dtype, what="scalar") for t in (a, b) if t is None]
         a, b = (None if t is None else self.converted(t, dtype) for t in (a, b))
-        y = self.make(shape, dtype, what="output")
+        y = self.make(shape, dtype, iterated(shape, [mask, *(t for t in (a, b) if t is not None)]), what="output")
         del scalars
         needs = [t is not None and t.needs_grad for t in (a, b)]
 

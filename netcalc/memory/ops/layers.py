@@ -5,7 +5,8 @@ from __future__ import annotations
 from ...arith import prod
 from ..tensors import Tensor, is_one, like
 from .autocast import autocast
-from .products import HALF, Products, format_of
+from .pointwise import HALF
+from .products import Products, format_of, last_order
 
 
 class Modules(Products):
@@ -77,9 +78,11 @@ class Modules(Products):
         c = x.shape[1]
 
         def back(g):
+            copy = self.make(g.shape, g.dtype, what="copy") if g.strides is not None else None
             dx = self.make(g.shape, g.dtype, what="gradient of the input") if needs[0] else None
             dw = self.make((c,), weight, what="gradient of the weight") if needs[1] else None
             db = self.make((c,), weight, what="gradient of the bias") if needs[2] else None
+            del copy
             return [dx, dw, db]
 
         weight = w.dtype if w is not None else x.dtype
@@ -106,9 +109,12 @@ class Modules(Products):
 
     def adaptive_avg_pool(self, x: Tensor, shape, axes: int) -> Tensor:
         """To one position it is a mean, else a pooling of its own."""
-        if all(map(is_one, shape[len(shape) - axes :])):
-            return self.mean(x, range(-axes, 0), True)
-        return self.avg_pool(x, shape)
+        if not all(map(is_one, shape[len(shape) - axes :])):
+            return self.avg_pool(x, shape)
+        y = self.mean(x, range(-axes, 0), True)
+        if axes != 2 or last_order(x) is None:
+            return y
+        return self.record("as_strided", y.alias(), [y], self.as_gradient)  # in channels-last order
 
     def resized(self, x: Tensor, shape) -> Tensor:
         """Interpolation or constant padding: nothing is saved."""

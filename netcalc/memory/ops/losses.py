@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...errors import NetcalcError
 from ..tensors import Tensor
 from .autocast import autocast
 from .recurrent import Recurrent
@@ -35,6 +36,13 @@ class Losses(Recurrent):
             return [self.make(before, g.dtype, what="gradient") if need else None for need in needs]
 
         return self.record("compared", loss, [x, target], back, [x, target])
+
+    def binary_cross_entropy(self, x: Tensor, target: Tensor, reduction: str) -> Tensor:
+        """On CUDA autocast refuses it."""
+        if self.autocast and self.rules.cuda:
+            raise NetcalcError("error: PyTorch refuses BCELoss under autocast on CUDA (--amp)\n"
+                               "  help: leave out the Sigmoid before it and take BCEWithLogitsLoss")  # fmt: skip
+        return self.compared(x, target, reduction)
 
     @autocast("binary_cross_entropy_with_logits")
     def bce_with_logits(self, x: Tensor, target: Tensor, reduction: str) -> Tensor:

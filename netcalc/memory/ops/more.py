@@ -7,7 +7,7 @@ from ..tensors import Tensor, like
 from .autocast import autocast
 from .functions import combined
 from .layers import Modules
-from .products import HALF
+from .pointwise import HALF
 
 
 class More(Modules):
@@ -151,8 +151,9 @@ class More(Modules):
         inverse = self.function(mean, "Rsqrt")  # eps is added in place
         del square, mean
         y = self.mul(up, inverse)
-        y = self.cast(y, x.dtype)
-        return y if w is None else self.mul(y, w)
+        if w is not None:
+            y = self.mul(y, w)
+        return self.cast(y, x.dtype)
 
     def _fused_rms(self, x, w, rows, axes):
         y = self.make(x.shape, x.dtype, what="output")

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 from ...arith import prod
-from ..tensors import Tensor, is_one, like, same_shape
-from .views import Views
+from ..tensors import Tensor, is_one, iterated, like, same_shape
+from .views import Views, promoted
 
-WIDER = ("bool", "uint8", "int8", "int16", "int32", "int64", "bfloat16", "float16", "float32", "float64")
-
-
-def promoted(a: str, b: str) -> str:
-    """The dtype of a sum of two tensors of these dtypes."""
-    if {a, b} == {"bfloat16", "float16"}:
-        return "float32"
-    return max(a, b, key=WIDER.index)
+HALF = ("bfloat16", "float16")
 
 
 def broadcast(*shapes) -> tuple:
@@ -107,9 +100,7 @@ class Pointwise(Views):
 
     def _binary(self, a: Tensor, b: Tensor) -> Tensor:
         shape = a.shape if a.shape is b.shape else broadcast(a.shape, b.shape)
-        first = a if same_shape(a.shape, shape) else b
-        whole = first is a or same_shape(b.shape, shape)
-        return self.make(shape, promoted(a.dtype, b.dtype), like(first) if whole else None, what="output")
+        return self.make(shape, promoted(a.dtype, b.dtype), iterated(shape, [a, b]), what="output")
 
     def reduced(self, y: Tensor, *inputs: Tensor) -> Tensor:
         """Note that the gradients of broadcast inputs are summed by the engine after the node has run."""
@@ -121,6 +112,7 @@ class Pointwise(Views):
 
     def mean(self, x: Tensor, dims, keepdim: bool, scale: bool = True, dtype: str | None = None) -> Tensor:
         """mean or sum over dimensions: the gradient is expanded, and for the mean divided."""
+        dtype = dtype or (x.dtype if scale else self.summed_dtype(x))
         rank = len(x.shape)
         over = set(range(rank)) if dims is None else {d % rank for d in dims}
         kept = tuple(1 if k in over else size for k, size in enumerate(x.shape))
@@ -132,7 +124,11 @@ class Pointwise(Views):
             seen = g.alias(before, strides)
             return self.make(before, g.dtype, what="gradient") if scale else seen
 
-        return self.record("mean" if scale else "sum", self.make(shape, dtype or x.dtype, what="output"), [x], back)
+        return self.record("mean" if scale else "sum", self.make(shape, dtype, what="output"), [x], back)
+
+    def summed_dtype(self, x: Tensor) -> str:
+        """That of sums and products: under autocast on CUDA float32, which the kernel makes of its input by itself."""
+        return "float32" if self.autocast and self.rules.cuda and x.dtype in HALF else x.dtype
 
 
 def _kept_strides(g: Tensor, over: set, rank: int, keepdim: bool) -> list:

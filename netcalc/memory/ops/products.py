@@ -5,11 +5,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 
 from ...arith import prod
+from ...errors import NetcalcError
 from ..tensors import Tensor, like, same, strides_in, view_strides
 from .autocast import autocast, precision
 from .pointwise import Pointwise, broadcast
-
-HALF = ("bfloat16", "float16")
 
 
 class Products(Pointwise):
@@ -39,20 +38,26 @@ class Products(Pointwise):
         yield
         self.autocast = before
 
+    def agree(self, a: Tensor, b: Tensor):
+        """PyTorch refuses products of different dtypes."""
+        if a.dtype != b.dtype:
+            raise NetcalcError(f"error: {self.layer} multiplies {a.dtype} with {b.dtype}, which PyTorch refuses\n"
+                               "  help: train with --amp, or put a `To` before it")  # fmt: skip
+
     # -- linear
 
     @autocast("linear")
     def linear(self, x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:
-        """F.linear: addmm for 2-D and contiguous 3-D inputs with a bias, else a matrix product and an addition."""
+        """F.linear: addmm for 2-D inputs, and for contiguous ones with a bias; else a matrix product and an addition."""
         rank = len(x.shape)
         if rank == 1:
             y = self.select(self.linear(self.unsqueeze(x, 0), w, b), 0)
             return y
         if rank == 2:
             return self.addmm(x, w, b)
-        if b is not None and rank == 3 and x.strides is None:
-            rows = self.view(x, (x.shape[0] * x.shape[1], x.shape[2]))
-            return self.view(self.addmm(rows, w, b), (*x.shape[:2], w.shape[0]))
+        if b is not None and x.strides is None:
+            rows = self.view(x, (prod(x.shape[:-1]), x.shape[-1]))
+            return self.view(self.addmm(rows, w, b), (*x.shape[:-1], w.shape[0]))
         y = self.folded(x, w)
         return y if b is None else self.add_(y, b)
 
@@ -64,6 +69,7 @@ class Products(Pointwise):
     @autocast("addmm")
     def addmm(self, x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:
         """[rows, i] by [o, i]: each operand is saved where the other needs a gradient."""
+        self.agree(x, w)
         y = self.make((x.shape[0], w.shape[0]), x.dtype, what="output")
         saved = [w if x.needs_grad else None, x if w.needs_grad else None]
         needs = x.needs_grad, w.needs_grad, b is not None and b.needs_grad
@@ -151,6 +157,7 @@ class Products(Pointwise):
     @autocast("bmm")
     def bmm(self, a: Tensor, b: Tensor) -> Tensor:
         """A product of matrices, or of as many pairs of them: each operand is saved where the other needs a gradient."""
+        self.agree(a, b)
         y = self.make((*a.shape[:-1], b.shape[-1]), a.dtype, what="output")
         needs = a.needs_grad, b.needs_grad
         saved = [b if needs[0] else None, a if needs[1] else None]
@@ -169,6 +176,7 @@ class Products(Pointwise):
     def convolution(self, x: Tensor, w: Tensor, b: Tensor | None, shape) -> Tensor:
         """Input and weight are saved, both, if anything needs a gradient. An input in channels-last order gives an output
         and gradients in that order, the weight's too, which is then copied into the order of the parameter."""
+        self.agree(x, w)
         order = last_order(x)
         strided = x.strides is not None and order is None
         source = self.inside(x.shape, x.dtype, "copy") if strided else x
@@ -182,8 +190,7 @@ class Products(Pointwise):
             fits = g.strides is None if order is None else last_order(g) is not None
             copy = None if fits else self.inside(g.shape, g.dtype, "copy")
             dx = self.make(before, g.dtype, strides(before), what="gradient of the input") if needs[0] else None
-            layout = None if self.rules.cuda else strides(out)
-            dw = self.make(out, g.dtype, layout, what="gradient of the weight") if needs[1] else None
+            dw = self.make(out, g.dtype, strides(out), what="gradient of the weight") if needs[1] else None
             db = self.make(bias, g.dtype, what="gradient of the bias") if needs[2] else None
             del copy, source
             return [dx, dw, db]

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+
 from ...arith import prod
 from ..tape import Tape
 from ..tensors import Tensor, contiguous_strides, is_one, like, normal, same, strides_of, view_strides
+
+WIDER = ("bool", "uint8", "int8", "int16", "int32", "int64", "bfloat16", "float16", "float32", "float64")
+
+
+def promoted(a: str, b: str) -> str:
+    """The dtype of a sum of two tensors of these dtypes."""
+    if {a, b} == {"bfloat16", "float16"}:
+        return "float32"
+    return max(a, b, key=WIDER.index)
 
 
 class Views(Tape):
@@ -165,8 +176,14 @@ class Views(Tape):
 
         return self.record("unbind", pieces, [x], back)
 
+    def joined(self, xs: list[Tensor]) -> tuple[list[Tensor], str]:
+        """What cat and stack join, and its dtype: under autocast a CPU casts all to it first."""
+        dtype = functools.reduce(promoted, (x.dtype for x in xs))
+        return [self.cast(x, dtype) for x in xs] if self.autocast and not self.rules.cuda else xs, dtype
+
     def cat(self, xs: list[Tensor], dim: int) -> Tensor:
         """A new tensor; the gradients are views of the incoming one."""
+        xs, dtype = self.joined(xs)
         dim = dim % len(xs[0].shape)
         total = xs[0].shape[dim]
         for x in xs[1:]:
@@ -179,9 +196,10 @@ class Views(Tape):
             strides = strides_of(g)
             return [g.alias(s, normal(s, strides)) if need else None for s, need in zip(shapes, needs, strict=True)]
 
-        return self.record("cat", self.make(shape, xs[0].dtype, what="output"), xs, back)
+        return self.record("cat", self.make(shape, dtype, what="output"), xs, back)
 
     def stack(self, xs: list[Tensor], dim: int) -> Tensor:
+        xs, dtype = self.joined(xs)
         rank = len(xs[0].shape) + 1
         dim = dim % rank
         shape = (*xs[0].shape[:dim], len(xs), *xs[0].shape[dim:])
@@ -192,7 +210,7 @@ class Views(Tape):
             rest = (*strides[:dim], *strides[dim + 1 :])
             return [g.alias(before, normal(before, rest)) if need else None for need in needs]
 
-        return self.record("stack", self.make(shape, xs[0].dtype, what="output"), xs, back)
+        return self.record("stack", self.make(shape, dtype, what="output"), xs, back)
 
 
 def permuted(g: Tensor, dims: tuple) -> Tensor:

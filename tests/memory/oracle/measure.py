@@ -74,8 +74,9 @@ def measure(
 ) -> Measured:
     """Train the exported module for some steps (or run it once for inference) and report its memory.
 
-    mode: "fake" for FakeTensors on any device, "real" for the CPU as it is. rules: in fake mode "eager" for what plain
-    eager mode does, "tracked" for what a naive tracker sees. Targets are held in inference too. options: more arguments of the optimizer.
+    mode: "fake" for FakeTensors on any device, "real" for the CPU as it is, "followed" for its storages as a dispatch mode
+    sees them. rules: unless "real", "eager" for what plain eager mode does, "tracked" for what a naive tracker sees. Targets
+    are held in inference too. options: more arguments of the optimizer.
     order: a function (of a module) that puts the parameters' names in the order in which the optimizer has them.
     """
     how = {"foreach": foreach, "fused": fused} if fused else {"foreach": foreach}
@@ -102,7 +103,7 @@ def _measured(loop: Loop, mode: str, steps: int, rules: str, saved: bool) -> Mea
         gc.collect()
         gc.disable()
         try:
-            parts = loop.track(rules, steps) if mode == "fake" else loop.log(steps)
+            parts = loop.log(steps) if mode == "real" else loop.track(rules, steps)
         finally:
             gc.enable()
     return Measured(*kept, loop.persistent, *summed(parts, loop.persistent))

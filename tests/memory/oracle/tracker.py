@@ -109,6 +109,8 @@ class Tracker(dispatch_mode()):
             node = torch._C._current_autograd_node()
             if node is not None and node.name().startswith("BinaryCrossEntropyWithLogits"):
                 return aten.alias.default(OF_LOGITS[function](*args))
+        if self.backward and function is aten.scatter_add.default:
+            return aten.alias.default(aten.scatter_add_.default(*args))
         return NotImplemented
 
     @staticmethod
