@@ -14,12 +14,12 @@ import functools
 import itertools
 import json
 import os
-import sys
 from typing import NamedTuple
 
 import torch
 
 import netcalc
+from netcalc.errors import NetcalcError
 from netcalc.export import examples, live
 from netcalc.memory import simulate
 from netcalc.memory.tape import Rules
@@ -91,8 +91,19 @@ class Beside:
         return examples.sizes(self.net.graph, batch, {self.net.graph.batch: batch, **self.given})
 
     def _passes(self, device, dtype, amp, batch):
-        """What torch does without an optimizer, in two steps."""
-        return measure(self.net, self.sizes(batch), device, dtype=dtype, amp=amp, saved=batch == min(BATCHES[1], batch))
+        """What torch does without an optimizer, in two steps. oneDNN's workspace is not that of FakeTensors."""
+        mode = "followed" if self.recurrent and device == "cpu" else "fake"
+        return measure(self.net, self.sizes(batch), device, mode, dtype=dtype, amp=amp)
+
+    @property
+    def recurrent(self) -> bool:
+        return any(node.type in ("LSTM", "GRU", "RNN") for node in self.net.graph.nodes)
+
+    def uncovered(self, device: str) -> str | None:
+        """Why FakeTensors cannot run the network, or None."""
+        if any(node.type == "MixtureOfExperts" for node in self.net.graph.nodes):
+            return "where tokens go depends on data"
+        return "cuDNN's recurrent layers have no kernel in name only" if self.recurrent and device == "cuda" else None
 
     def _steps_of(self, device, dtype, optimizer, foreach) -> list[list]:
         """The events of an optimizer's first and second step."""
@@ -140,7 +151,26 @@ class Beside:
         return found, {path: size for path, size in theirs.items() if size}
 
     def line(self, cell: Cell) -> dict:
-        """What there is to say of a cell."""
+        """What there is to say of a cell. status: "equal", "differs", "refused" by both, or "uncovered" with the reason."""
+        reason = self.uncovered(cell.device)
+        if reason:
+            return {**cell._asdict(), "status": "uncovered", "why": reason}
+        try:
+            self.passes(cell.device, cell.dtype, cell.amp, cell.batch)
+        except RuntimeError as error:
+            return {**cell._asdict(), "status": self._refusal(cell), "why": str(error).strip().splitlines()[-1]}
+        found = self._compared(cell)
+        equal = not any(found["difference"]) and not found.get("saved_parts")
+        return {**found, "status": "equal" if equal else "differs"}
+
+    def _refusal(self, cell: Cell) -> str:
+        try:
+            self.ours(cell)
+        except NetcalcError:
+            return "refused"
+        return "differs"
+
+    def _compared(self, cell: Cell) -> dict:
         persistent = self.passes(cell.device, cell.dtype, cell.amp, cell.batch).persistent
         ours, theirs = self.ours(cell), self.torchs(cell)
         found = {**cell._asdict(), "sizes": self.sizes(cell.batch)}
@@ -193,12 +223,7 @@ def main():
     for name in given.networks:
         beside = Beside(NETWORKS[name])
         for cell in cells(given.batches, optimizers, dtypes, given.devices):
-            try:
-                found = beside.line(cell)
-            except Exception as error:
-                found = {**cell._asdict(), "error": str(error).strip().splitlines()[-1]}
-            print(json.dumps({"network": name, **found}), flush=True)
-    sys.stdout.flush()
+            print(json.dumps({"network": name, **beside.line(cell)}), flush=True)
 
 
 if __name__ == "__main__":
