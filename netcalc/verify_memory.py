@@ -144,7 +144,8 @@ def _on_cuda(memory: Memory, net, names: dict, inputs: list) -> list[Check]:
 
 def _loop(memory: Memory, names: dict, model, inputs: list):
     model.zero_grad(set_to_none=True)
-    optimizer = loop.optimizer(memory.optimizer, model.parameters()) if memory.optimizer else None
+    trains = memory.optimizer and any(True for _ in model.parameters())  # torch has no optimizer of nothing
+    optimizer = loop.optimizer(memory.optimizer, model.parameters()) if trains else None
     return loop.Loop(model, names["loss_of"], inputs, loop.targets(names, model, inputs), optimizer)
 
 
