@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import gcd, lcm
+from itertools import product
+from math import gcd, lcm, prod
 
 from ..arith import Extreme, Formula, Quotient, Traced, at, names_of, symbol
 from ..arith.formula import atom_formula
@@ -137,7 +138,8 @@ def _most_shared(terms: list):
 def cases(value, least: int = 1) -> list[tuple[object, str]]:
     """The terms of a maximum, each with when it is the largest, in words; empty where the formula is no maximum.
 
-    In one name and where the terms are linear in it, these are ranges, from `least` on; elsewhere the words are empty.
+    In one name and where the terms are linear in it, these are ranges, from `least` on; elsewhere an example,
+    of those that have one first: the others were the largest at none of the points that were tried.
     """
     outer = _outermost(value)
     if outer is None:
@@ -146,7 +148,10 @@ def cases(value, least: int = 1) -> list[tuple[object, str]]:
     names = names_of(value)
     lines = [_line(item, next(iter(names))) for item in items] if len(names) == 1 else [None]
     if None in lines:
-        return [(item, "") for item in items]
+        examples = _examples(items, sorted(names_of(value)), least)
+        return sorted(
+            ((item, examples.get(number, "")) for number, item in enumerate(items)), key=lambda case: not case[1]
+        )
     [name] = names
     ranges = _ranges(lines, least)
     return [(items[which], _range_text(name, low, high)) for which, low, high in ranges]
@@ -180,6 +185,19 @@ def _ranges(lines: list, first: int) -> list[tuple]:
         following = max(min(crossings), first + 1)
         found.append((which, first, following - 1))
         first = following
+
+
+def _examples(items: tuple, names: list, least: int) -> dict[int, str]:
+    """For items of a maximum a point at which they are the largest, in words; what has none among those tried has no words."""
+    found: dict[int, str] = {}
+    grid = [least, *(1 << power for power in range(2, 14))]
+    for point in sorted(product(grid, repeat=len(names)), key=prod) if len(names) <= 3 else ():
+        values = dict(zip(names, point, strict=True))
+        sizes = [at(item, values) for item in items]
+        which = sizes.index(max(sizes))
+        if which not in found:
+            found[which] = f"as at {', '.join(f'{name} = {size:,}' for name, size in values.items())}"
+    return found
 
 
 def _range_text(name: str, low: int, high: int | None) -> str:

@@ -405,6 +405,13 @@ def test_a_maximum_in_several_names_lists_its_terms():
     assert cases(3 * a) == [] and cases(5) == []
 
 
+def test_a_maximum_in_several_names_gives_a_point_where_each_term_is_the_largest():
+    """3*a is above 2*b + 5 first where a = 4 and b = 1: 12 against 7."""
+    a, b = symbol("a"), symbol("b")
+    found = [(str(item), when) for item, when in cases(maximum(3 * a, 2 * b + 5))]
+    assert found == [("2*b + 5", "as at a = 1, b = 1"), ("3*a", "as at a = 4, b = 1")]
+
+
 @settings(deadline=None)
 @given(lines=st.lists(st.tuples(st.integers(1, 30), st.integers(0, 300)), min_size=2, max_size=5))
 def test_the_ranges_of_a_maximum_are_those_of_its_values(lines):
