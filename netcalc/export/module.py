@@ -21,12 +21,15 @@ from .written import Written
 
 
 class Export:
-    """modules: for each layer of the graph (by id) that is a module there, its path. emitter: what knows the classes of
-    the file and the steps of their forwards."""
+    """emitter: what knows the classes of the file and the steps of their forwards."""
 
     def __init__(self, graph: Graph, given: dict, origin: str):
         self.emitter = Emitter(graph, given, origin)
-        self.modules = self.emitter.module_paths()
+
+    @cached_property
+    def modules(self) -> dict[int, str]:
+        """For each layer of the graph (by id) that is a module there, its path."""
+        return self.emitter.module_paths()
 
     @cached_property
     def text(self) -> str:

@@ -6,6 +6,7 @@ is an interval, from `low` to `high` (None: no bound is known), with the reason 
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from fractions import Fraction
@@ -86,23 +87,26 @@ def names() -> list[str]:
 
 def load(name: str) -> Profile:
     """The profile of a device, or of a file that the probe has written. Raises NetcalcError where there is none."""
-    if name.endswith((".yaml", ".yml")):
-        return _of_file(name)
+    return _of_file(name) if name.endswith((".yaml", ".yml")) else _shipped(name)
+
+
+@functools.cache
+def _shipped(name: str) -> Profile:
     wanted = _plain(name)
+    known = {_plain(file[:-5]): file for file in os.listdir(FOLDER) if file.endswith(".yaml") and file != "gpus.yaml"}
+    if wanted in known:
+        return _of_file(os.path.join(FOLDER, known[wanted]))
     for gpu, entry in _gpus().items():
         if wanted in map(_plain, (gpu, *entry.get("also", ()))):
             base = load(entry["extends"])
             size = parse_size(str(entry["memory"]))
             memory = Figure("memory", size, size, size, entry["from"], entry["source"])
             return Profile(gpu, entry["title"], base.rules, {"memory": memory, **base.figures})
-    known = {_plain(file[:-5]): file for file in os.listdir(FOLDER) if file.endswith(".yaml") and file != "gpus.yaml"}
-    if wanted not in known:
-        near = closest(name, names())
-        raise NetcalcError(
-            f"error: there is no device `{name}`\n"
-            f"  help: {f'did you mean {near}? ' if near else ''}known are {', '.join(names())}"
-        )
-    return _of_file(os.path.join(FOLDER, known[wanted]))
+    near = closest(name, names())
+    raise NetcalcError(
+        f"error: there is no device `{name}`\n"
+        f"  help: {f'did you mean {near}? ' if near else ''}known are {', '.join(names())}"
+    )
 
 
 def _of_file(path: str) -> Profile:
@@ -134,6 +138,7 @@ def _figure(name: str, entry: dict) -> Figure:
     return Figure(name, tuple(value) if isinstance(value, list) else value, value, value, provenance, source)
 
 
+@functools.cache
 def _gpus() -> dict:
     import yaml
 

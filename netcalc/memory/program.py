@@ -33,11 +33,10 @@ class Weights:
 class Program:
     """Runs the forward of a model on a tape. tensors: its parameters and buffers by their state_dict keys."""
 
-    def __init__(self, graph: Graph, emitter: Emitter, op: Operations, tensors: dict[str, Tensor], sized,
+    def __init__(self, graph: Graph, emitter: Emitter, op: Operations, tensors: dict[str, Tensor],
                  checkpoint: frozenset = frozenset()):  # fmt: skip
         self.checkpoint = checkpoint  # paths of modules that are recomputed, beside the spec's own marks
         self.overwriting: frozenset = frozenset()  # layers (by id) that are made in-place
-        self.sized = sized  # a shape with values for its free dimensions
         self.graph, self.emitter, self.op, self.tensors = graph, emitter, op, tensors
         self.weights: dict[int, Weights] = {}
         self.inside = ""  # the module that is being recomputed
@@ -89,21 +88,26 @@ class Program:
     def leaf(self, node: Node, inputs: list[Tensor]) -> list[Tensor]:
         before = self.op.layer
         self.op.enter(node.path)
-        self.op.shapes = [self.sized(value.shape) for value in node.outputs]
+        self.op.node = node
         self.op.overwrites = id(node) in self.overwriting
         made = node.layer.eager(self.op, self.weights_of(node), *inputs)
         outputs = self.noted(node, made)
+        storages = []
         for output in outputs:
-            if output is not None and not output.storage.what:
-                output.storage.what = "output"
-        self.rows.append((node, [output.storage for output in outputs if output is not None]))
+            if output is not None:
+                storage = output.storage
+                storages.append(storage)
+                if not storage.what:
+                    storage.what = "output"
+        self.rows.append((node, storages))
         self.op.enter(before)
         return outputs
 
     def noted(self, node: Node, made) -> list[Tensor]:
         """What a layer gives, as a list; its bytes are kept."""
         outputs = made if isinstance(made, list) else [made]
-        self.outputs[id(node)] = total(output.bytes for output in outputs if output is not None)
+        if id(node) not in self.outputs:
+            self.outputs[id(node)] = total(output.bytes for output in outputs if output is not None)
         return outputs
 
     def weights_of(self, node: Node) -> Weights:

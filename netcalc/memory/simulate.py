@@ -94,16 +94,29 @@ class _Model:
     def __init__(self, graph: Graph, emitter, sizes: dict, rules: Rules, run: Run | None = None):
         run = run or Run(rules)
         self.graph, self.sizes = graph, sizes
+        self.known: dict[int, tuple] = {}  # by id: a size of the graph, and its value
         self.op = Operations(rules)
+        self.op.sized = self.sized
         self.op.mark("setup", 0)
         self.tensors = self._state(run.frozen)
         self.inputs = [self._batch(value.shape, value.dtype, name) for name, value in graph.inputs.items()]
-        self.program = Program(graph, emitter, self.op, self.tensors, self.sized, run.checkpoint)
+        self.program = Program(graph, emitter, self.op, self.tensors, run.checkpoint)
         if run.inplace:
             self.program.overwriting = may_overwrite(graph)
 
     def sized(self, shape) -> tuple:
-        return tuple(at(size, self.sizes) for size in shape) if self.sizes else tuple(shape)
+        """A shape of the graph with values for its free dimensions."""
+        if not self.sizes:
+            return tuple(shape)
+        known, found = self.known, []
+        for size in shape:
+            if type(size) is not int:
+                pair = known.get(id(size))
+                if pair is None:  # with the size itself, so that nothing else gets its id
+                    pair = known[id(size)] = size, at(size, self.sizes)
+                size = pair[1]
+            found.append(size)
+        return tuple(found)
 
     def _state(self, frozen: frozenset) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
@@ -202,7 +215,7 @@ class _Training(_Model):
             node = step.node
             inputs = [next(one[id(value)] for one in held.values() if id(value) in one) for value in node.inputs]
             self.op.enter(node.path)
-            self.op.shapes = [self.sized(value.shape) for value in node.outputs]
+            self.op.node = node
             made = node.layer.eager(self.op, Weights(node, {}), *inputs, *self.targets.get(id(node), ()))
             made = self.program.noted(node, made)
             del inputs

@@ -11,7 +11,13 @@ from .pointwise import HALF
 
 
 class More(Modules):
-    shapes: tuple = ()  # the shapes of the outputs of the layer at work
+    node = None  # the layer at work
+    sized = None  # a shape of the graph with values for its free dimensions
+
+    @property
+    def shapes(self) -> list[tuple]:
+        """Those of the outputs of the layer at work."""
+        return [self.sized(value.shape) for value in self.node.outputs]
 
     @property
     def shape(self) -> tuple:
