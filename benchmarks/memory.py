@@ -1,6 +1,6 @@
 """The memory of training steps of ResNet-152 and GPT-2, beside PyTorch's MemTracker under FakeTensorMode.
 
-    python benchmarks/memory.py [--rounds 5] [--no-processes]
+    python benchmarks/memory.py [--rounds 5] [--networks resnet152,gpt2] [--no-processes]
 
 netcalc starts from the shipped spec, simulates an inference and two training steps and prints its tables; MemTracker
 gets the module that netcalc has exported, builds it without data and follows two steps, or one. Both must find the same
@@ -96,6 +96,7 @@ def shown(seconds: dict[str, list[float]], goal: int) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--networks", default=",".join(NETWORKS), metavar="NAMES", help="separated by commas")
     parser.add_argument("--no-processes", action="store_true", help="in one process only")
     given = parser.parse_args()
     import torch
@@ -105,7 +106,7 @@ def main() -> None:
     print_machine(where)
     figures: dict = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name in NETWORKS:
+        for name in given.networks.split(","):
             figures[name] = {"in_process": in_process(name, folder, given.rounds)}
             if not given.no_processes:
                 figures[name]["processes"] = as_processes(name, folder, given.rounds)
