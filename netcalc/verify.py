@@ -61,7 +61,7 @@ def verify(net, device: str = "cpu", batch: int = 2, train: bool = False, memory
     checks = _checks(net, table, totals, counted, run, sizes, train)
     if expected is not None and run.failure is None and counted.failure is None:
         _progress(f"following the memory of {net.name}")
-        checks += verify_memory.saved_checks(expected, run.saved) + run.peaks(expected, net)
+        checks += verify_memory.saved_checks(expected, run.kept, run.saved) + run.peaks(expected, net)
     return Verification(graph, table, rows, checks, device, sizes, train, expected.notes if expected else ())
 
 
@@ -120,7 +120,7 @@ class _Run:
                 if path:
                     self._hook(path, module)
             tensors = self.inputs = live.inputs(net.graph, sizes, device)
-            self.kept = Kept(self.model, self.inside) if memory else None
+            self.kept = Kept(self.model, self.inside, made.modules.values()) if memory else None
             with self.counter or contextlib.nullcontext():
                 self._pass(names, tensors, train)
         except Exception as problem:

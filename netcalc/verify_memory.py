@@ -17,15 +17,17 @@ from .memory.simulate import Run
 from .memory.tape import Rules
 from .memory.timeline import Timeline
 from .oracle import loop, peaks
+from .oracle.saved import Kept
 from .report.verification import Check
 
 PHASES = ("forward", "loss", "backward", "optimizer")
 
 
 class Prediction(NamedTuple):
-    """saved: the bytes that each module saves, by its path. peaks: (phase, step) -> bytes, or the allocator's `Usage`."""
+    """saved: (paths of what was at work, the innermost first; bytes) of each storage that is saved. peaks: (phase, step) ->
+    bytes, or the allocator's `Usage`."""
 
-    saved: dict[str, int]
+    saved: list[tuple[list[str], int]]
     peaks: dict[tuple[str, int], object]
 
 
@@ -42,7 +44,8 @@ class Memory(NamedTuple):
 
 def prepare(net, made, sizes: dict, device: str, optimizer: str) -> Memory:
     """The prediction for a device, `cpu` or `cuda`."""
-    name, cuda = None if optimizer == "none" else optimizer, device == "cuda"
+    trains = any(kind == "parameter" for *_, kind, _, _ in net.graph.tensors())  # torch refuses an optimizer of nothing
+    name, cuda = optimizer if trains and optimizer != "none" else None, device == "cuda"
     steps = 2 if name is None else settled(name, {}, cuda)
     try:
         result = simulate.training(
@@ -50,12 +53,11 @@ def prepare(net, made, sizes: dict, device: str, optimizer: str) -> Memory:
         )
     except NetcalcError as problem:
         return Memory(device, name, steps, None, [f"Memory is not compared: {_reason(problem)}."])
-    paths = {node.path: made.modules[id(node)] for node in net.graph.nodes}
-    saved: dict[str, int] = {}
-    for one in result.saved:
-        if one.storage.bytes:
-            path = paths.get(one.layer, "")
-            saved[path] = saved.get(path, 0) + one.storage.bytes
+    saved = [
+        ([made.paths.get(place, "") for place in one.places], one.storage.bytes)
+        for one in result.saved
+        if one.storage.bytes
+    ]
     found = _replayed(result.trace) if cuda else _live(result.trace)
     return Memory(device, name, steps, Prediction(saved, found), [])
 
@@ -82,14 +84,16 @@ def _replayed(trace) -> dict:
 # -- what is saved
 
 
-def saved_checks(memory: Memory | None, found: dict[str, int] | None) -> list[Check]:
-    """The bytes that are saved, in all; where they differ, the modules in which they do."""
+def saved_checks(memory: Memory | None, kept: Kept | None, found: dict[str, int] | None) -> list[Check]:
+    """The bytes that are saved, in all, and the modules in which they differ. What is only an expression in a forward counts
+    for the module of that forward."""
     if memory is None or memory.predicted is None or found is None:
         return []
-    expected = memory.predicted.saved
+    expected: dict[str, int] = {}
+    for places, size in memory.predicted.saved:
+        path = next((place for place in places if place in kept.modules), "")
+        expected[path] = expected.get(path, 0) + size
     total = Check("saved", sum(expected.values()), sum(found.values()))
-    if total.ok:
-        return [total]
     modules = [path for path in dict.fromkeys([*expected, *found]) if expected.get(path, 0) != found.get(path, 0)]
     return [
         total,

@@ -27,9 +27,18 @@ class Export:
         self.emitter = Emitter(graph, given, origin)
 
     @cached_property
-    def modules(self) -> dict[int, str]:
-        """For each layer of the graph (by id) that is a module there, its path."""
+    def _places(self) -> tuple[dict[int, str], dict[str, str]]:
         return self.emitter.module_paths()
+
+    @property
+    def modules(self) -> dict[int, str]:
+        """For each layer of the graph (by id) its path in the module."""
+        return self._places[0]
+
+    @property
+    def paths(self) -> dict[str, str]:
+        """The same for layers, blocks and groups, by their path in the graph."""
+        return self._places[1]
 
     @cached_property
     def text(self) -> str:
@@ -85,11 +94,12 @@ class Emitter:
         sections = [self._header(code + ends), code, ends]
         return "\n\n\n".join(section for section in sections if section) + "\n"
 
-    def module_paths(self) -> dict[int, str]:
-        """Where each layer is in the module: its state_dict path, but for unnamed ones, whose number became a name."""
+    def module_paths(self) -> tuple[dict[int, str], dict[str, str]]:
+        """Where each layer (by id), and each layer, block and group (by path) is in the module: its state_dict path, but for
+        unnamed ones, whose number became a name."""
         paths: dict = {}
         self._find_paths(self.graph.root, self.written.plans[self.graph.spec.name], "", "", paths)
-        return {id(node): paths.get(id(node)) or paths[node.path] for node in self.graph.nodes}
+        return {id(node): paths.get(id(node)) or paths[node.path] for node in self.graph.nodes}, paths
 
     def _find_paths(self, scope: Scope, plan: Plan, base: str, module: str, found: dict, own: bool = True):
         """base, module: the path of the class `plan`, or of an nn.Sequential in it (`own` is false there: its elements have

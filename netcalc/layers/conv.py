@@ -172,7 +172,9 @@ class TransposedConvolution(Layer):
         return Work(macs=prod(x[1:]) * taps * x[0], other=prod(y[1:]) * y[0] if self.bias else 0)
 
     def eager(self, op, weights, x):
-        return op.convolution(x, weights["weight"], weights["bias"], self.shape(x.shape))
+        shape = self.shape(x.shape)
+        room = op.room_of_transposed(x, shape) if self.ndim == 3 and self.groups == 1 else None
+        return op.convolution(x, weights["weight"], weights["bias"], shape, room)
 
 
 @layer("N C L -> N K P")

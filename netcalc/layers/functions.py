@@ -22,6 +22,13 @@ class Function(Elementwise):
         return op.function(x, self.type, self.dtype(x.dtype))
 
 
+class Power(Function):
+    """A function that makes whole numbers of truth."""
+
+    def dtype(self, x):
+        return "int64" if x == "bool" else x
+
+
 class RealFunction(Function):
     """A function that turns whole numbers into real ones."""
 
@@ -31,7 +38,7 @@ class RealFunction(Function):
 
 for _name, _base, _text in [
     ("Abs", Function, "|x|"),
-    ("Square", Function, "x*x"),
+    ("Square", Power, "x*x"),
     ("Sign", Function, "-1, 0 or 1"),
     ("Floor", Function, "x rounded down"),
     ("Ceil", Function, "x rounded up"),

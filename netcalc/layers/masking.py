@@ -22,7 +22,7 @@ class Comparison(Operator):
         return "bool"
 
     def pair(self, op, a, b):
-        return op.compared_to(op.shape)
+        return op.compared_to(op.shape, a, b)
 
 
 @layer("... -> ...")
@@ -83,7 +83,7 @@ class Logical(Operator):
         return Work()
 
     def pair(self, op, a, b):
-        return op.compared_to(op.shape)
+        return op.compared_to(op.shape, a, b)
 
 
 @layer("... -> ...")
@@ -114,7 +114,7 @@ class LogicalNot(Layer):
         return f"~{names[0]}"
 
     def eager(self, op, weights, x):
-        return op.compared_to(op.shape)
+        return op.compared_to(op.shape, x)
 
 
 # -- choices

@@ -17,12 +17,14 @@ class Node:
     """An operation in the graph. edges: for each input where its gradient goes: (node, output number), a leaf, or None.
     backward: from the gradients of the outputs (None where there is none) to those of the inputs. shapes: those of the
     inputs where gradients are summed to them after the node has run, because the inputs were broadcast. dtypes: those of the
-    inputs, to which gradients are cast then."""
+    inputs, to which gradients are cast then. places: the paths of the layer and of the module in whose forward it runs; of a
+    checkpoint, which saves its inputs itself, the latter only."""
 
-    __slots__ = ("backward", "dtypes", "edges", "layer", "name", "order", "outputs", "saved", "shapes")
+    __slots__ = ("backward", "dtypes", "edges", "layer", "name", "order", "outputs", "places", "saved", "shapes")
 
-    def __init__(self, order: int, name: str, layer: str, edges: tuple, backward, saved: list, outputs: int):
-        self.order, self.name, self.layer, self.edges = order, name, layer, edges
+    def __init__(self, order: int, name: str, places: tuple, edges: tuple, backward, saved: list, outputs: int):
+        self.order, self.name, self.places, self.edges = order, name, places, edges
+        self.layer: str = places[0]
         self.backward, self.saved, self.outputs = backward, saved, outputs
         self.shapes: tuple | None = None
         self.dtypes: tuple = ()
@@ -49,9 +51,10 @@ def nodes_below(root: Node) -> dict[int, int]:
     return found
 
 
-def reachable(root: Node):
-    """The nodes that can be reached from one, in the order in which they were made."""
-    found, stack = {id(root): root}, [root]
+def reachable(roots: list[Node]) -> list[Node]:
+    """The nodes that can be reached from some, in the order in which they were made."""
+    found = {id(root): root for root in roots}
+    stack = list(found.values())
     while stack:
         for target in stack.pop().edges:
             if target is not None and not isinstance(target, Tensor) and id(target[0]) not in found:

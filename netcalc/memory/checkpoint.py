@@ -28,6 +28,7 @@ def recomputed(op, run, inputs: list[Tensor]) -> list[Tensor]:
         for number, node in enumerate(nodes):
             node.backward = stretch.asked(number, node.backward)
         nodes[0].saved = [tensor.alias() for tensor in inputs]
+        nodes[0].places = (op.module,)
     return outputs
 
 
@@ -50,13 +51,13 @@ class _Stretch:
         return run
 
     def again(self):
-        op, layer, grads = self.op, self.op.layer, self.op.grad_mode
+        op, layer, module, grads = self.op, self.op.layer, self.op.module, self.op.grad_mode
         self.saved = []
         outer, op.again = op.again, self._keep
         op.grad_mode = True
         with suppress(_EarlyStop):
             self.run([_detached(tensor) for tensor in self.inputs])
-        op.again, op.grad_mode = outer, grads
+        op.again, op.grad_mode, op.module = outer, grads, module
         op.enter(layer)
 
     def _keep(self, saved: list[Tensor], outputs: list[Tensor]):
@@ -75,5 +76,5 @@ def _detached(tensor: Tensor) -> Tensor:
     if not tensor.needs_grad or tensor.leaf:
         return tensor
     found = tensor.alias()
-    found.origin = (Node(0, "input", "", (), lambda *g: [], [], 1), 0)
+    found.origin = (Node(0, "input", ("",), (), lambda *g: [], [], 1), 0)
     return found

@@ -63,17 +63,22 @@ class Program:
 
     def _marked(self, member, inputs: list[Tensor]) -> list[Tensor]:
         before, self.inside = self.inside, member.path
-        outputs = self._call(member, inputs)
-        self.inside = before
-        return outputs
+        try:
+            return self._call(member, inputs)
+        finally:  # a recomputation stops in the middle
+            self.inside = before
 
     def _call(self, member, inputs: list[Tensor]) -> list[Tensor]:
         if isinstance(member, Node):
             return self.leaf(member, inputs)
+        before, self.op.module = self.op.module, member.path
         plan = self.plan_of(member)
         if plan is not None and plan.forward is not None:
-            return self.run(plan, member, inputs)
-        return [self.chain(member.members, inputs)]
+            outputs = self.run(plan, member, inputs)
+        else:
+            outputs = [self.chain(member.members, inputs)]
+        self.op.module = before
+        return outputs
 
     def plan_of(self, scope: Scope) -> Plan | None:
         return self.emitter.plan(scope) if scope.kind == "block" else self.emitter.group_of(scope)
@@ -179,18 +184,19 @@ class Frame:
         inputs = [self.read(text) for text in step.reads]
         inputs = [tensor for tensor in inputs if tensor is not None]
         if step.recompute:
-            outputs = recomputed(self.program.op, lambda given: self.program.call(member, given), inputs)
+            program = self.program  # the function that is kept for backward must not hold the variables of this forward
+            outputs = recomputed(program.op, lambda given: program.call(member, given), inputs)
         else:
             outputs = self.program.call(member, inputs)
         del inputs
         self.assign(step.targets, outputs)
 
     def segment(self, step):
-        names = step.reads
+        names, instance = step.reads, (self.program, self.plan, self.at, self.actual)
         inputs = [self.read(text) for text in names]
 
         def inner(given):
-            frame = Frame(self.program, self.plan, self.at, self.actual, dict(zip(names, given, strict=True)))
+            frame = Frame(*instance, dict(zip(names, given, strict=True)))
             frame.steps(step.body)
             return [frame.read(text) for text in step.results]
 

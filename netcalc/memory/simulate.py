@@ -45,12 +45,14 @@ class Kept(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """A storage that the backward pass needs: who saved it, and the layers that save it too. kept: how each of them does."""
+    """A storage that the graph keeps: who saved it, and the layers that save it too. kept: how each of them does. places: the
+    paths of what was at work, the innermost first."""
 
     layer: str
     storage: object
     shared: tuple
     kept: dict
+    places: tuple
 
 
 class Result(NamedTuple):
@@ -191,7 +193,7 @@ class _Training(_Model):
             del out
         self.loss = loss
         self.rows = self.program.rows
-        self.saved = saved_after(loss) if loss.origin else []
+        self.saved = saved_in_graph([loss, *self.out])
         op.enter("")
         op.mark("backward", number)
         self._backward(loss)
@@ -267,16 +269,16 @@ def may_overwrite(graph: Graph) -> frozenset:
     return frozenset(found)
 
 
-def saved_after(loss: Tensor) -> list[Saved]:
-    """What the graph of a loss keeps: each storage once, under the layer that saved it first."""
+def saved_in_graph(held: list[Tensor]) -> list[Saved]:
+    """What the graph of some tensors keeps: each storage once, under the layer that saved it first."""
     found: dict[int, tuple] = {}
-    for node in reachable(loss.origin[0]):
+    for node in reachable([tensor.origin[0] for tensor in held if tensor.origin is not None]):
         for tensor in node.saved:
             storage = tensor.storage
             if storage.kind in ("parameters", "buffers"):
                 continue
-            _, kept = found.setdefault(id(storage), (storage, {}))
+            _, kept, _ = found.setdefault(id(storage), (storage, {}, node.places))
             kept.setdefault(node.layer, Kept(node.name, tensor.shape, tensor.dtype))
             if storage.kind == "temporary":
                 storage.kind = "saved"
-    return [Saved(next(iter(kept)), storage, tuple(kept)[1:], kept) for storage, kept in found.values()]
+    return [Saved(next(iter(kept)), storage, tuple(kept)[1:], kept, places) for storage, kept, places in found.values()]

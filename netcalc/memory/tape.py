@@ -48,6 +48,7 @@ class Tape:
         self.rules, self.trace = rules, Trace()
         self.storages, self.events = self.trace.storages, self.trace.events
         self.layer = ""
+        self.module = ""  # the path of the module whose forward runs
         self.kind = "temporary"  # of what is made now
         self.grad_mode = True
         self.order = 0
@@ -68,9 +69,10 @@ class Tape:
 
     # -- making tensors
 
-    def make(self, shape, dtype: str, strides=None, what: str = "", kind: str | None = None) -> Tensor:
-        """A new tensor of its own storage."""
-        return Tensor(self.store(prod(shape) * DTYPE_BYTES[dtype], what, kind), tuple(shape), dtype, strides)
+    def make(self, shape, dtype: str, strides=None, what: str = "", kind: str | None = None, room=None) -> Tensor:
+        """A new tensor of its own storage. room: the elements that the storage has, where they are more than the shape's."""
+        size = (prod(shape) if room is None else room) * DTYPE_BYTES[dtype]
+        return Tensor(self.store(size, what, kind), tuple(shape), dtype, strides)
 
     def store(self, size, what: str, kind: str | None = None) -> Storage:
         """A new storage of so many bytes."""
@@ -107,7 +109,7 @@ class Tape:
             self.again(again, listed)
         edges = tuple(edge(tensor) for tensor in inputs)
         self.order += 1
-        node = Node(self.order, name, self.layer, edges, backward, kept, len(listed))
+        node = Node(self.order, name, (self.layer, self.module), edges, backward, kept, len(listed))
         node.dtypes = tuple(None if tensor is None else tensor.dtype for tensor in inputs)
         if self.dropped is not None and any(tensor is not None for tensor in saved):
             self.dropped.append(node)

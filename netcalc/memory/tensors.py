@@ -215,36 +215,26 @@ def view_strides(tensor: Tensor, shape: tuple) -> tuple | bool | None:
     """The strides with which a tensor can be seen in another shape without copying; False where it must be copied."""
     if tensor.strides is None:
         return None
-    merged = _stretches(tensor)
+    old, strides = tensor.shape, strides_of(tensor)
     found: list = []
-    for size, stride in reversed(merged):
-        left = size
-        while not same(left, 1) and len(found) < len(shape):
+    step, count, seen = strides[-1], 1, 1  # of a stretch: its stride, its elements, and those that have been placed
+    for k in reversed(range(len(old))):
+        count = count * old[k]
+        if k and (is_one(old[k - 1]) or same(strides[k - 1], count * step)):
+            continue  # the dimension before goes on where this one ends
+        while len(found) < len(shape):
             part = shape[len(shape) - 1 - len(found)]
-            if not _divides(part, left):
+            if same(seen, count) and not is_one(part):
+                break
+            if not _divides(seen * part, count):
                 return False
-            found.append(stride)
-            stride, left = stride * part, left // part
-        if not same(left, 1):
+            found.append(seen * step)
+            seen = seen * part
+        if not same(seen, count):
             return False
-    rest = shape[: len(shape) - len(found)]
-    if not all(is_one(size) for size in rest):
-        return False
-    return normal(shape, (*[1] * len(rest), *reversed(found)))
+        step, count, seen = strides[k - 1], 1, 1
+    return normal(shape, tuple(reversed(found))) if len(found) == len(shape) else False
 
 
 def _divides(part, whole) -> bool:
     return same(part * (whole // part), whole)
-
-
-def _stretches(tensor: Tensor) -> list[tuple]:
-    """(size, stride) of the runs of dimensions that can be seen as one, outermost first."""
-    found: list[tuple] = []
-    for size, stride in zip(tensor.shape, strides_of(tensor), strict=True):
-        if is_one(size):
-            continue
-        if found and same(found[-1][1], size * stride):
-            found[-1] = (found[-1][0] * size, stride)
-        else:
-            found.append((size, stride))
-    return found or [(1, 1)]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from hypothesis import reject
 from hypothesis import strategies as st
+
+from netcalc.errors import NetcalcError
+from netcalc.export.examples import sizes
 
 from .blocks import ACTIVATIONS
 from .builder import ARGUMENTS, Builder, Place
@@ -141,10 +145,21 @@ KINDS = ("image", "signal", "volume", "sequence", "vector", "tokens")
 @st.composite
 def specs(draw, *kinds: str, most: int = 5):
     """Hypothesis' strategy for random specs: a Builder with the finished text."""
-    return spec(draw, kinds[draw(st.integers(0, len(kinds) - 1))] if kinds else draw(st.sampled_from(KINDS)), most)
+    return _runs(
+        spec(draw, kinds[draw(st.integers(0, len(kinds) - 1))] if kinds else draw(st.sampled_from(KINDS)), most)
+    )
 
 
 @st.composite
 def specs_with(draw, only: str):
     """Hypothesis' strategy for random specs with a layer of one type."""
-    return spec_with(draw, only)
+    return _runs(spec_with(draw, only))
+
+
+def _runs(b: Builder) -> Builder:
+    """The spec, if it can be run with two samples: another crops the batch to nothing."""
+    try:
+        sizes(b.graph())
+    except NetcalcError:
+        reject()
+    return b

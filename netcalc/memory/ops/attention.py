@@ -37,6 +37,8 @@ class Attention:
     def attention_way(self, q, k, v, mask, dropped: bool) -> str:
         """Which kernel does it: "flash", "efficient" or "math", on the CPU "cpu" or "math" (sdp_utils.cpp)."""
         heads = same(q.shape[1], k.shape[1])
+        if not all(same(strides_of(x)[-1], 1) for x in (q, k, v)):
+            return "math"  # the kernels want the elements of a head side by side
         if not self.rules.cuda:
             taught = mask is not None and mask.needs_grad
             return "math" if dropped or taught or not same(q.shape[3], v.shape[3]) else "cpu"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..tensors import Tensor, iterated
+from ..tensors import Tensor, iterated, like, same, same_shape
 from .pointwise import broadcast, promoted
 
 
@@ -35,9 +35,10 @@ class Choices:
         y = self.make(broadcast(x.shape, mask.shape), x.dtype, what="output")
         return self.reduced(self.record("masked_fill", y, [x], self.as_gradient, [mask]), x)
 
-    def compared_to(self, shape) -> Tensor:
-        """A mask."""
-        return self.make(shape, "bool", what="output")
+    def compared_to(self, shape, *operands) -> Tensor:
+        """A mask, laid out like the first tensor of its shape."""
+        whole = (t for t in operands if isinstance(t, Tensor) and same_shape(t.shape, shape))
+        return self.make(shape, "bool", next(map(like, whole), None), what="output")
 
     # -- places
 
@@ -86,6 +87,10 @@ class Choices:
 
         def back(g):
             size = before[dim]
+            if not self.rules.in_place and same(
+                size, 1
+            ):  # the formula that is safe for zeros has this as a case of its own
+                return g.alias(before)
             one = (*before[:dim], 1, *before[dim % len(before) + 1 :])
             rest = (*before[:dim], size - 1, *before[dim % len(before) + 1 :])
             ones = self.make(one, g.dtype, what="ones")

@@ -17,7 +17,6 @@ class Modules(Products):
     ) -> Tensor:
         """F.batch_norm with batch statistics, or stored ones in evaluation mode."""
         c = x.shape[1]
-        source = self.contiguous(x) if x.strides is not None and not self.rules.cuda else x
         y = self.make(x.shape, x.dtype, like(x), what="output")
         batch = self.rules.training or mean is None
         kind, weight = self.statistics(x, w), w.dtype if w is not None else x.dtype
@@ -34,7 +33,6 @@ class Modules(Products):
             del copy
             return [d if need else None for d, need in zip((dx, dw, db), needs, strict=True)]
 
-        del source
         return self.record("batch_norm", y, [x, w, b], back, [x, w, mean, var, *stats, *reserve])
 
     def statistics(self, x: Tensor, w: Tensor | None) -> str:

@@ -154,7 +154,8 @@ class Losses(Recurrent):
     @autocast("cosine_embedding_loss")
     def cosine_embedding(self, x1: Tensor, x2: Tensor, target: Tensor, reduction: str) -> Tensor:
         together = self._row_sums(self.mul(x1, x2))
-        sizes = self.mul(self._square_size(x1), self._square_size(x2))
+        first, second = self._square_size(x1), self._square_size(x2)  # held to the end
+        sizes = self.mul(first, second)
         sizes = self.unary(sizes, "sqrt", "output", inplace=True)
         cosine = self.mul(together, sizes, divide=True)
         zeros = self.made(cosine.shape, cosine.dtype)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 
-from ...arith import prod
+from ...arith import maximum, prod
 from ...errors import NetcalcError
 from ..tensors import Tensor, like, same, strides_in, view_strides
 from .autocast import autocast, precision
@@ -59,7 +59,11 @@ class Products(Pointwise):
             rows = self.view(x, (prod(x.shape[:-1]), x.shape[-1]))
             return self.view(self.addmm(rows, w, b), (*x.shape[:-1], w.shape[0]))
         y = self.folded(x, w)
-        return y if b is None else self.add_(y, b)
+        return y if b is None else self.with_bias(y, b)
+
+    def with_bias(self, y: Tensor, b: Tensor) -> Tensor:
+        """The bias is added in place; under a dispatch mode it is not."""
+        return self.add_(y, b) if self.rules.in_place else self.add(y, b)
 
     def folded(self, x: Tensor, w: Tensor) -> Tensor:
         """x @ w.T with the leading dimensions of x as one."""
@@ -172,8 +176,13 @@ class Products(Pointwise):
 
     # -- convolutions
 
+    def room_of_transposed(self, x: Tensor, shape):
+        """The elements that the output of a transposed 3-D convolution has room for: on the CPU it is made as large as the
+        input and then resized, and that never shrinks a storage (NaiveConvolutionTranspose3d.cpp)."""
+        return None if self.rules.cuda else maximum(prod(x.shape), prod(shape))
+
     @autocast("convolution")
-    def convolution(self, x: Tensor, w: Tensor, b: Tensor | None, shape) -> Tensor:
+    def convolution(self, x: Tensor, w: Tensor, b: Tensor | None, shape, room=None) -> Tensor:
         """Input and weight are saved, both, if anything needs a gradient. An input in channels-last order gives an output
         and gradients in that order, the weight's too, which is then copied into the order of the parameter."""
         self.agree(x, w)
@@ -181,7 +190,7 @@ class Products(Pointwise):
         strided = x.strides is not None and order is None
         source = self.inside(x.shape, x.dtype, "copy") if strided else x
         strides = (lambda of: None) if order is None else (lambda of: strides_in(of, order))
-        y = self.make(shape, x.dtype, strides(shape), what="output")
+        y = self.make(shape, x.dtype, strides(shape), what="output", room=room)
         needs = x.needs_grad, w.needs_grad, b is not None and b.needs_grad
         before, out, bias = x.shape, w.shape, b.shape if b is not None else ()
 
@@ -200,15 +209,16 @@ class Products(Pointwise):
 
     def bilinear(self, x1: Tensor, x2: Tensor, w: Tensor, b: Tensor | None, shape) -> Tensor:
         """_trilinear over the flattened inputs, then the bias."""
-        y = self.make(shape, x1.dtype, what="output")
+        x1, x2 = (self.reshape(x, (prod(x.shape[:-1]), x.shape[-1])) for x in (x1, x2))
+        y = self.make((x1.shape[0], w.shape[0]), x1.dtype, what="output")
         needs = [t.needs_grad for t in (x1, w, x2)]
         shapes = [t.shape for t in (x1, w, x2)]
 
         def back(g):
             return [self.make(s, g.dtype, what="gradient") if n else None for s, n in zip(shapes, needs, strict=True)]
 
-        y = self.record("trilinear", y, [x1, w, x2], back, [x1, w, x2])
-        return y if b is None else self.add_(y, b)
+        y = self.view(self.record("trilinear", y, [x1, w, x2], back, [x1, w, x2]), shape)
+        return y if b is None else self.add(y, b)
 
 
 def format_of(x: Tensor, shape: tuple) -> tuple | None:

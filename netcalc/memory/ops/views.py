@@ -168,8 +168,8 @@ class Views(Tape):
         rest = (*strides[:dim], *strides[dim + 1 :])
         pieces = [x.alias(shape, normal(shape, rest)) for _ in range(before[dim])]
 
-        def back(*grads):
-            zeros = [self.make(shape, dtype, what="zeros") for g in grads if g is None]
+        def back(*grads):  # one expanded zero for each slice without a gradient
+            zeros = [self.make((), dtype, what="zero") for g in grads if g is None]
             made = self.make(before, dtype, what="stack")
             del zeros
             return made
