@@ -32,7 +32,7 @@ class Export:
 
     @property
     def modules(self) -> dict[int, str]:
-        """For each layer of the graph (by id) its path in the module."""
+        """For each layer of the graph (by id) that is a module there, its path."""
         return self._places[0]
 
     @property

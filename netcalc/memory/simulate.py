@@ -45,8 +45,8 @@ class Kept(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """A storage that the graph keeps: who saved it, and the layers that save it too. kept: how each of them does. places: the
-    paths of what was at work, the innermost first."""
+    """A storage that the graph keeps: who saved it, and the layers that save it too. kept: how each of them does. places:
+    the paths of what was at work, the innermost first."""
 
     layer: str
     storage: object

@@ -145,9 +145,8 @@ KINDS = ("image", "signal", "volume", "sequence", "vector", "tokens")
 @st.composite
 def specs(draw, *kinds: str, most: int = 5):
     """Hypothesis' strategy for random specs: a Builder with the finished text."""
-    return _runs(
-        spec(draw, kinds[draw(st.integers(0, len(kinds) - 1))] if kinds else draw(st.sampled_from(KINDS)), most)
-    )
+    kind = kinds[draw(st.integers(0, len(kinds) - 1))] if kinds else draw(st.sampled_from(KINDS))
+    return _runs(spec(draw, kind, most))
 
 
 @st.composite

@@ -3,7 +3,8 @@
 Hypothesis builds a spec layer by layer, as a person would. The exported module then runs forward on the CPU, and backward
 where the spec has a loss; shapes, parameters, buffers, MACs, gradients and the state_dict are compared, and the outputs
 with those of the graph run layer by layer. The networks of each kind of input are trained too: the bytes that every module
-saves for the backward pass and the peak of every phase of a step are compared. A spec that fails is printed as YAML. NETCALC_RANDOM=1 searches further than the 972 specs of every run.
+saves for the backward pass and the peak of every phase of a step are compared. A spec that fails is printed as YAML.
+NETCALC_RANDOM=1 searches further than the 972 specs of every run.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import sys
 import warnings
 
 import pytest
-import torch
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -45,14 +45,6 @@ def examples(count: int):
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True, scope="module")

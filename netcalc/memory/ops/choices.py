@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..tensors import Tensor, iterated, like, same, same_shape
+from ..tensors import Tensor, iterated, same
 from .pointwise import broadcast, promoted
 
 
@@ -36,9 +36,9 @@ class Choices:
         return self.reduced(self.record("masked_fill", y, [x], self.as_gradient, [mask]), x)
 
     def compared_to(self, shape, *operands) -> Tensor:
-        """A mask, laid out like the first tensor of its shape."""
-        whole = (t for t in operands if isinstance(t, Tensor) and same_shape(t.shape, shape))
-        return self.make(shape, "bool", next(map(like, whole), None), what="output")
+        """A mask."""
+        tensors = [operand for operand in operands if isinstance(operand, Tensor)]
+        return self.make(shape, "bool", iterated(shape, tensors), what="output")
 
     # -- places
 
@@ -87,9 +87,7 @@ class Choices:
 
         def back(g):
             size = before[dim]
-            if not self.rules.in_place and same(
-                size, 1
-            ):  # the formula that is safe for zeros has this as a case of its own
+            if not self.rules.in_place and same(size, 1):  # a case of its own in the formula that is safe for zeros
                 return g.alias(before)
             one = (*before[:dim], 1, *before[dim % len(before) + 1 :])
             rest = (*before[:dim], size - 1, *before[dim % len(before) + 1 :])
