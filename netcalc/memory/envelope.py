@@ -10,10 +10,10 @@ from fractions import Fraction
 from itertools import combinations, islice, product
 from operator import ge, mul
 
-from ..arith import Formula, compare, prod
+from ..arith import Formula, Quotient, compare, prod
 
-MANY = 120  # formulas beyond which pairs of them are not looked at, where there are others than polynomials
-POINTS = 150  # at which it is looked which polynomial is the highest
+MANY = 120  # formulas beyond which pairs of them are not looked at, where there are maxima in them
+POINTS = 150  # at which it is looked which formula is the highest
 
 
 def undominated(sizes: list) -> list[int]:
@@ -43,24 +43,36 @@ def _reaches(a, b) -> bool:
     return compare(">=", a, b) is True
 
 
-# -- polynomials as vectors: their coefficients, and their value where all symbols are 1, the least that they can be. One
+# -- sums of products as vectors: their coefficients, and their value where each product has the least that it can have. One
 # -- that is not below another in any of these is nowhere below it.
 
 
 def _vectors(sizes: list) -> tuple | None:
-    """(monomials, vectors) of polynomials in symbols; None where there is another formula, or none at all."""
-    monos: dict = {}
+    """(products with their least values, vectors) of polynomials in symbols and quotients; None where there is another
+    formula, or a quotient that may be negative."""
+    least: dict = {}
     for size in sizes:
         for mono in size.terms if isinstance(size, Formula) else ():
-            monos[mono] = None
-            if not all(isinstance(atom, str) and power > 0 for atom, power in mono):
-                return None
-    monos.pop((), None)
+            if mono not in least:
+                found = [_least(atom) if power > 0 else None for atom, power in mono]
+                if None in found:
+                    return None
+                least[mono] = prod(low**power for low, (_, power) in zip(found, mono, strict=True))
+    least.pop((), None)
     found = []
     for size in sizes:
         terms = size.terms if isinstance(size, Formula) else {(): size}
-        found.append((*(terms.get(mono, 0) for mono in monos), sum(terms.values())))
-    return list(monos), found
+        start = sum(coef * least.get(mono, 1) for mono, coef in terms.items())
+        found.append((*(terms.get(mono, 0) for mono in least), start))
+    return least, found
+
+
+def _least(atom) -> int | None:
+    """A bound below a symbol or a quotient, from 0 on; None where there is none."""
+    if isinstance(atom, str):
+        return 1
+    low = atom.bounds()[0] if isinstance(atom, Quotient) else None
+    return low if low is not None and low >= 0 else None
 
 
 def _above(a: tuple, b: tuple) -> bool:
@@ -76,9 +88,9 @@ def _front(vectors: list[tuple]) -> list[int]:
     return sorted(kept)
 
 
-def _unmixed(monos: list, vectors: list[tuple], kept: list[int]) -> list[int]:
+def _unmixed(least: dict, vectors: list[tuple], kept: list[int]) -> list[int]:
     """Without those that some mean of two of the rest is above: the rest begins as those that are highest at some point."""
-    rest = _highest_somewhere(monos, vectors, kept)
+    rest = _highest_somewhere(least, vectors, kept)
     for index in _from_the_ends(sorted(kept, key=lambda index: vectors[index])):
         if index not in rest and not any(_mixed_above(vectors[index], vectors[a], vectors[b]) for a, b in combinations(rest, 2)):  # fmt: skip
             rest.append(index)
@@ -90,14 +102,16 @@ def _from_the_ends(items: list) -> list:
     return [items[place // 2] if place % 2 == 0 else items[-1 - place // 2] for place in range(len(items))]
 
 
-def _highest_somewhere(monos: list, vectors: list[tuple], kept: list[int]) -> list[int]:
-    names = sorted({name for mono in monos for name, _ in mono})
+def _highest_somewhere(least: dict, vectors: list[tuple], kept: list[int]) -> list[int]:
+    atoms = {atom for mono in least for atom, _ in mono}
+    names = sorted({name for atom in atoms for name in ([atom] if isinstance(atom, str) else atom.names())})
     each = max(3, int(POINTS ** (1 / len(names))))
     grid = [1 << (28 * step // (each - 1)) for step in range(each)] if each < 29 else [1 << step for step in range(29)]
     found = set()
     for point in islice(product(grid, repeat=len(names)), 4 * POINTS):
         values = dict(zip(names, point, strict=True))
-        scale = [prod(values[name] ** power for name, power in mono) - 1 for mono in monos]  # beyond the value at 1
+        known = {atom: values[atom] if isinstance(atom, str) else atom.at(values) for atom in atoms}
+        scale = [prod(known[atom] ** power for atom, power in mono) - low for mono, low in least.items()]
         found.add(max(kept, key=lambda index: vectors[index][-1] + sum(map(mul, vectors[index], scale))))
     return sorted(found)
 

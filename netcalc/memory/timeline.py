@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import NamedTuple
 
-from ..arith import Formula, is_array, maximum
+from ..arith import Extreme, Formula, atom_formula, is_array, maximum
 from .envelope import undominated
 
 #: every kind of storage, in the order in which people expect to read them: what stays, then what comes and goes
@@ -217,7 +217,8 @@ def _highest_formula(peaks: list[Peak]) -> Peak:
     if len(kept) == 1:
         return kept[0]
     instants = tuple((peak.event, peak.bytes) for peak in kept)
-    return kept[0]._replace(bytes=_maximum([peak.bytes for peak in kept]), candidates=instants)
+    highest = atom_formula(Extreme("max", tuple(peak.bytes for peak in kept)))  # none is above another
+    return kept[0]._replace(bytes=highest, candidates=instants)
 
 
 def _instants(peak: Peak) -> list[Peak]:

@@ -55,3 +55,21 @@ def test_lines_that_stay_lead_somewhere():
         assert len(chosen) == len(kept)
         crossings = [(a1 - a2) / (b2 - b1) for (b1, a1), (b2, a2) in pairwise(chosen)]
         assert crossings == sorted(crossings) and all(x > 1 for x in crossings)
+
+
+def test_shares_are_weighed_like_symbols():
+    """(N + i) // 4 is never negative, so coefficients can be compared; the maximum stays the same everywhere."""
+    dice, n = random.Random(7), symbol("N")
+    for _ in range(60):
+        sizes = [
+            dice.randrange(9) * n + sum(dice.randrange(5) * ((n + i) // 4) for i in range(4)) + dice.randrange(50)
+            for _ in range(dice.randrange(2, 9))
+        ]
+        kept = [sizes[index] for index in undominated(sizes)]
+        for count in (1, 2, 3, 4, 5, 7, 30, 10**6):
+            assert max(at(size, {"N": count}) for size in kept) == max(at(size, {"N": count}) for size in sizes)
+
+
+def test_shares_that_are_below_another_are_left_out():
+    n = symbol("N")
+    assert undominated([3 * (n // 4) + 5, 2 * (n // 4) + 5, n + (n + 3) // 4]) == [0, 2]
