@@ -48,7 +48,7 @@ def memory(
             graph, table, layers(table, trained or forward), None if trained is None else trained.trace,
             forward.trace, course(graph, table, sizes, dtype), count, dtype, named, _loss(graph), profile,
             amp, " ".join(checkpoint) if checkpoint else None, accumulate, _flops(table, run.checkpoint, inference) * accumulate,
-            unknown.figures(table, profile, amp or dtype, inference),
+            unknown.figures(table, profile, amp or dtype, inference), unknown.estimated(table, profile, amp or dtype),
         )
     )  # fmt: skip
 

@@ -35,6 +35,22 @@ def figures(rows: list[Row], profile: Profile, dtype: str, inference: bool = Fal
     return tuple(figure.name for figure in profile.intervals if figure.name in found)
 
 
+def estimated(rows: list[Row], profile: Profile, dtype: str) -> tuple[str, ...]:
+    """What of the numbers is an estimate, and why. dtype: as in `figures`."""
+    found = []
+    routed = [row.path for row in rows if row.type == "MixtureOfExperts"]
+    if routed:
+        found.append(f"An estimate: which tokens go to which expert is in the data; equal shares are assumed ({_few(routed)}).")  # fmt: skip
+    recurrent = [row.path for row in rows if row.type == "LSTM"]
+    if recurrent and profile.rules == "cpu" and dtype != "float32":
+        found.append(f"An estimate: how PyTorch runs an LSTM in {dtype}, and what that keeps, depends on the CPU ({_few(recurrent)}).")  # fmt: skip
+    return tuple(found)
+
+
+def _few(paths: list[str]) -> str:
+    return paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+
+
 def guessed_workspaces(rows: list[Row], dtype: str) -> dict[str, object]:
     """For each convolution, by its path, the bytes within which its workspace is guessed to stay."""
     size = DTYPE_BYTES[dtype]

@@ -67,3 +67,12 @@ def test_a_workspace_counts_only_while_its_layer_works():
     assert peak_with(line, {"bn": 11, "conv": 60}) == 161
     trace.free(a, b)
     assert peak_with(Timeline(trace), {"bn": 11}) == 161
+
+
+def test_what_is_an_estimate_says_so():
+    tagger = netcalc.load("lstm_tagger").at(T=5)
+    said = "An estimate: how PyTorch runs an LSTM in bfloat16, and what that keeps, depends on the CPU (lstm)."
+    assert said in str(tagger.memory(dtype="bfloat16")) and said in str(tagger.memory(amp="bfloat16"))
+    assert "An estimate" not in str(tagger.memory()) + str(tagger.memory(dtype="bfloat16", device="cuda"))
+    experts = netcalc.load("mixtral").at(T=5, n_layers=2)
+    assert "equal shares are assumed (model.layers.0.block_sparse_moe and 1 more)" in str(experts.memory())
