@@ -42,7 +42,7 @@ class Attention:
         if not self.rules.cuda:
             taught = mask is not None and mask.needs_grad
             return "math" if dropped or taught or not same(q.shape[3], v.shape[3]) else "cpu"
-        if q.dtype in HALF and mask is None and heads:
+        if q.dtype in HALF and mask is None:  # it takes fewer key heads too
             return "flash"
         divisible = holds(divides(8 if q.dtype in HALF else 4, q.shape[3]))
         return "efficient" if heads and divisible else "math"
