@@ -9,17 +9,12 @@ from ..memory.conflicts import refuse, refuse_conflicts
 from .options import all_of, network, report_unmet, show, table_options, write, write_bytes
 from .step_options import ONE_STEP, of_a_step
 
-
-def _option(*names, **settings):
-    return click.option(*names, **settings)
-
-
 _ANSWERS = [
-    _option("--accumulate", type=click.IntRange(1), metavar="K", help="Accumulate gradients over K micro-batches of B/K."),
-    _option("--fit", metavar="SIZE", help="The largest batch that fits into 24GiB, 80GB or a GPU such as h200."),
-    _option("--fit-for", metavar="DIM", help="With --fit: the largest value of another free dimension."),
-    _option("--levers", is_flag=True, help="What would make it smaller: bytes saved and extra FLOPs of each."),
-    _option("--timeline", type=click.Path(dir_okay=False), metavar="FILE", help="Write live bytes over the step: .svg, .png, .pdf, .csv or .json."),
+    click.option("--accumulate", type=click.IntRange(1), metavar="K", help="Accumulate gradients over K micro-batches of B/K."),
+    click.option("--fit", metavar="SIZE", help="The largest batch that fits into 24GiB, 80GB or a GPU such as h200."),
+    click.option("--fit-for", metavar="DIM", help="With --fit: the largest value of another free dimension."),
+    click.option("--levers", is_flag=True, help="What would make it smaller: bytes saved and extra FLOPs of each."),
+    click.option("--timeline", type=click.Path(dir_okay=False), metavar="FILE", help="Write live bytes over the step: .svg, .png, .pdf, .csv or .json."),
 ]  # fmt: skip
 
 
@@ -105,12 +100,10 @@ def _width(target):
 def _fitting(net, size: str, dimension: str | None, batch: int | None, options: dict):
     from ..elaborate.root import batch_dimension
     from ..memory.fit import largest, needed
-    from ..memory.profiles import limit
+    from ..memory.profiles import limit, with_device_of
     from ..report.fit import Fitting
 
-    bound = limit(size)
-    if not size[:1].isdigit() and "device" not in options:
-        options = {**options, "device": size}
+    bound, options = limit(size), with_device_of(size, options)
     batched = batch_dimension(net.spec, {})
     name = dimension or batched
     _is_free(net, name)
@@ -184,13 +177,10 @@ def _progress(name: str | None, value: int | None) -> None:
 
 def _levers(net, size: str | None, batch: int | None, options: dict):
     from ..memory.levers import Cost, levers, measure
-    from ..memory.profiles import limit
+    from ..memory.profiles import limit, with_device_of
     from ..report.levers import Levers
 
-    bound = limit(size) if size else None
-    if size and not size[:1].isdigit() and "device" not in options:
-        options = {**options, "device": size}
-
+    bound, options = limit(size) if size else None, with_device_of(size, options)
     measured: list[str] = []
 
     def cost(changes: dict) -> Cost | None:

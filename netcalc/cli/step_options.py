@@ -14,25 +14,21 @@ HALVES = ("bfloat16", "float16")
 WAYS = {"fused": "fused", "foreach": "foreach", "no_foreach": "for-loop"}  # flags, and what `net.memory` calls them
 
 
-def _option(*names, **settings):
-    return click.option(*names, **settings)
-
-
 ONE_STEP = [
-    _option("--dtype", type=click.Choice(("float32", *HALVES)), help="The dtype of parameters and activations.  [default: float32]"),
-    _option("--amp", type=click.Choice(HALVES), help="Train with autocast to this dtype; parameters stay float32."),
-    _option("--optimizer", type=click.Choice(OPTIMIZERS), help="The optimizer; none for a backward pass without a step."),
-    _option("--fused", is_flag=True, help="The optimizer's fused kernel."),
-    _option("--foreach", is_flag=True, help="The optimizer over all tensors at once (CUDA's default)."),
-    _option("--no-foreach", is_flag=True, help="The optimizer tensor by tensor (the CPU's default)."),
-    _option("--momentum", type=click.FloatRange(0), metavar="M", help="Momentum of sgd and rmsprop."),
-    _option("--weight-decay", type=click.FloatRange(0), metavar="W", help="Weight decay of the optimizer."),
-    _option("--centered", is_flag=True, help="Centered rmsprop."),
-    _option("--maximize", is_flag=True, help="The optimizer maximizes."),
-    _option("--inference", is_flag=True, help="A forward pass without gradients only."),
-    _option("--device", metavar="D", help="cpu, cuda, a GPU such as h200, or a profile.yaml.  [default: cpu]"),
-    _option("--checkpoint", multiple=True, metavar="LAYERS", help="Recompute these in backward: names with *, or `blocks`, `blocks:2` (every second)."),
-    _option("--drop-output", is_flag=True, help="The loop does not keep the output: loss = f(model(x), y)."),
+    click.option("--dtype", type=click.Choice(("float32", *HALVES)), help="The dtype of parameters and activations.  [default: float32]"),
+    click.option("--amp", type=click.Choice(HALVES), help="Train with autocast to this dtype; parameters stay float32."),
+    click.option("--optimizer", type=click.Choice(OPTIMIZERS), help="The optimizer; none for a backward pass without a step."),
+    click.option("--fused", is_flag=True, help="The optimizer's fused kernel."),
+    click.option("--foreach", is_flag=True, help="The optimizer over all tensors at once (CUDA's default)."),
+    click.option("--no-foreach", is_flag=True, help="The optimizer tensor by tensor (the CPU's default)."),
+    click.option("--momentum", type=click.FloatRange(0), metavar="M", help="Momentum of sgd and rmsprop."),
+    click.option("--weight-decay", type=click.FloatRange(0), metavar="W", help="Weight decay of the optimizer."),
+    click.option("--centered", is_flag=True, help="Centered rmsprop."),
+    click.option("--maximize", is_flag=True, help="The optimizer maximizes."),
+    click.option("--inference", is_flag=True, help="A forward pass without gradients only."),
+    click.option("--device", metavar="D", help="cpu, cuda, a GPU such as h200, or a profile.yaml.  [default: cpu]"),
+    click.option("--checkpoint", multiple=True, metavar="LAYERS", help="Recompute these in backward: names with *, or `blocks`, `blocks:2` (every second)."),
+    click.option("--drop-output", is_flag=True, help="The loop does not keep the output: loss = f(model(x), y)."),
 ]  # fmt: skip
 
 

@@ -44,8 +44,7 @@ def running(options: dict, fits: str | None) -> Running:
         raise TypeError(f"sweep() has no option {wrong[0]!r}")
     refuse_conflicts(options)
     limit = None if fits is None else profiles.limit(fits)
-    if fits is not None and not fits[:1].isdigit():
-        options = {"device": fits, **options}
+    options = profiles.with_device_of(fits, options)
     if options.get("device"):
         profiles.load(options["device"])  # a misspelt one is told at once
     return Running(options, limit)

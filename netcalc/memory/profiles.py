@@ -162,6 +162,13 @@ def parse_size(text: str) -> int:
     return int(Fraction(found[1].replace("_", "")) * factor)
 
 
+def with_device_of(size: str | None, options: dict) -> dict:
+    """Options of a step, on the GPU that a limit names, where they name no device themselves."""
+    if not size or size[:1].isdigit() or "device" in options:
+        return options
+    return {**options, "device": size}
+
+
 def limit(text: str) -> Limit:
     """The bytes that `--fit` stays within: a size, or what a known GPU has left for tensors."""
     if text[:1].isdigit():

@@ -48,6 +48,14 @@ def test_resnet50_of_the_published_table_and_that_of_torchvision():
     assert [(side.size, side.step) for side in ours] == [(427, 32)] * 2
 
 
+def ones(net):
+    """The module with all parameters 1, so that no gradient that arrives is 0."""
+    module = net.to_torch()
+    for parameter in module.parameters():
+        torch.nn.init.ones_(parameter)
+    return module
+
+
 NETS = {
     "windows": "[{Conv2d: {out_channels: 2, kernel_size: [3, 5], stride: [2, 1], padding: 1}}, {AvgPool2d: 2}, {Conv2d: {out_channels: 1, kernel_size: 3, dilation: 2}}]",
     "residual": "[{Conv2d: {out_channels: 1, kernel_size: 3, padding: 1}}, {Residual: [{Conv2d: {out_channels: 1, kernel_size: 5, padding: 2}}]}, {AvgPool2d: 3}]",
@@ -58,9 +66,7 @@ NETS = {
 @pytest.mark.parametrize("layers", NETS.values(), ids=list(NETS))
 def test_a_field_is_where_the_gradient_reaches(layers):
     net = netcalc.load(f"netcalc: 1\ninput: [N, 1, 48, 48]\nlayers: {layers}\n")
-    module = net.to_torch()
-    for parameter in module.parameters():
-        torch.nn.init.ones_(parameter)
+    module = ones(net)
     x = torch.ones(1, 1, 48, 48, requires_grad=True)
     y = module(x)
     place = [size // 2 for size in y.shape[2:]]
@@ -89,9 +95,7 @@ LARGER = {
 def test_fields_of_what_was_made_larger_are_where_the_gradient_reaches(layers):
     """Every output far from the edges, as the field depends on where it stands."""
     net = netcalc.load(f"netcalc: 1\ninput: [N, 1, 48]\nlayers: {layers}\n".replace("MaxPool", "AvgPool"))
-    module = net.to_torch()
-    for parameter in module.parameters():
-        torch.nn.init.ones_(parameter)
+    module = ones(net)
     x = torch.ones(1, 1, 48, requires_grad=True)
     y = module(x)[0, 0]
     [side] = field(net.graph, net.graph.nodes[-1])
@@ -112,9 +116,7 @@ def test_fields_of_what_was_made_larger_are_where_the_gradient_reaches(layers):
 )
 def test_fields_of_pictures_that_were_made_larger(layers):
     net = netcalc.load(f"netcalc: 1\ninput: [N, 1, 24, 24]\nlayers: {layers}\n")
-    module = net.to_torch()
-    for parameter in module.parameters():
-        torch.nn.init.ones_(parameter)
+    module = ones(net)
     x = torch.ones(1, 1, 24, 24, requires_grad=True)
     y = module(x)[0, 0]
     sides = field(net.graph, net.graph.nodes[-1])
