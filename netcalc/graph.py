@@ -88,6 +88,7 @@ class Graph:
     """A network for given values of its arguments; sizes may be formulas in what is left free."""
 
     __slots__ = (
+        "_tensors",
         "args",
         "batch",
         "conditions",
@@ -111,6 +112,7 @@ class Graph:
         self.conditions: tuple = ()  # (Condition, Need) pairs: what the free sizes must fulfil
         self.batch: str | None = None
         self.variant: str | None = None
+        self._tensors: tuple | None = None
         self.warnings: list = []
 
     def tensors(self):
@@ -118,7 +120,9 @@ class Graph:
 
         As in torch.nn.Module: a module's own parameters, its own buffers, then its children.
         """
-        return _tensors(self.root)
+        if self._tensors is None:
+            self._tensors = tuple(_tensors(self.root))
+        return self._tensors
 
 
 def _tensors(scope: Scope):

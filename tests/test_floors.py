@@ -21,7 +21,7 @@ MODULES = {
 }
 #: the longest name that a module begins with decides
 FLOORS = {
-    "netcalc.errors": 0, "netcalc.arith": 0, "netcalc.catalog": 0,
+    "netcalc.errors": 0, "netcalc.arith": 0, "netcalc.catalog": 0, "netcalc.collector": 0,
     "netcalc.layers": 1, "netcalc.language": 1,
     "netcalc.graph": 2, "netcalc.elaborate": 2,
     "netcalc.facts": 3, "netcalc.check": 3, "netcalc.memory": 3,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..arith import same_shape
+from ..collector import paused
 from ..errors import Diagnostic, SpecError, fail
 from ..graph import Graph, Node, Scope
 from ..language.reader import Entry
@@ -278,6 +279,7 @@ def _placed(problem: SpecError, path: str | None) -> SpecError:
     return SpecError(*map(placed, problem.diagnostics))
 
 
+@paused()
 def elaborate(spec: Spec, given: dict | None = None, variant: str | None = None, free=()) -> Graph:
     """The graph of a spec. Raises SpecError.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
+from ..collector import paused
 from ..errors import SpecError, closest, fail
 from . import syntax
 from .reader import MAX_BYTES, read, read_text
@@ -41,6 +42,7 @@ class _Loader:
         self.done: dict[str, syntax.Spec] = {}
         self.count = self.bytes = 0  # of the imported files
 
+    @paused()
     def parsed(self, source, chain: tuple) -> syntax.Spec:
         spec = syntax.parse(read(source))
         for path, wanted in spec.imports:

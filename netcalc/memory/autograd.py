@@ -44,10 +44,13 @@ def nodes_below(root: Node) -> dict[int, int]:
         for target in stack.pop().edges:
             if target is None:
                 continue
-            into = target if isinstance(target, Tensor) else target[0]
-            if id(into) not in found and isinstance(into, Node):
+            leaf = type(target) is Tensor
+            into = target if leaf else target[0]
+            key = id(into)
+            before = found.get(key, 0)
+            if not before and not leaf:
                 stack.append(into)
-            found[id(into)] = found.get(id(into), 0) + 1
+            found[key] = before + 1
     return found
 
 
@@ -57,7 +60,7 @@ def reachable(roots: list[Node]) -> list[Node]:
     stack = list(found.values())
     while stack:
         for target in stack.pop().edges:
-            if target is not None and not isinstance(target, Tensor) and id(target[0]) not in found:
+            if target is not None and type(target) is not Tensor and id(target[0]) not in found:
                 found[id(target[0])] = target[0]
                 stack.append(target[0])
     return sorted(found.values(), key=lambda node: node.order)
@@ -93,11 +96,11 @@ class Engine:
         self.tape.enter(node.layer)
         gradients = self.buffers.pop(id(node))
         backward, node.backward = node.backward, None
-        if all(gradient is None for gradient in gradients):
+        if gradients.count(None) == len(gradients):
             given = [None] * len(node.edges)
         else:
             given = backward(*gradients)
-            given = list(given) if isinstance(given, (list, tuple)) else [given]
+            given = [given] if given is None or type(given) is Tensor else list(given)
         del backward
         self._fitted(node, given)
         del gradients
@@ -112,9 +115,11 @@ class Engine:
     def _fitted(self, node: Node, given: list):
         """validate_outputs: gradients take the shape and the dtype of the inputs, one after the other."""
         for number, dtype in enumerate(node.dtypes):
-            if given[number] is not None and node.shapes is not None:
+            if given[number] is None:
+                continue
+            if node.shapes is not None:
                 given[number] = self.tape.summed_to(given[number], node.shapes[number])
-            if given[number] is not None and given[number].dtype != dtype:
+            if given[number].dtype != dtype:
                 given[number] = self.tape.make(
                     given[number].shape, dtype, like(given[number]), what="cast of the gradient"
                 )
@@ -122,25 +127,32 @@ class Engine:
     def _deliver(self, target, gradient: Tensor | None) -> bool:
         """Hand a gradient on; whether it was added to one that was there."""
         added = False
-        into, slot = (target, 0) if isinstance(target, Tensor) else target
+        leaf = type(target) is Tensor
+        into, slot = (target, 0) if leaf else target
+        key = id(into)
+        buffer = self.buffers.get(key)
         if gradient is not None:
-            buffer = self.buffers.get(id(into))
             if buffer is None:
-                buffer = self.buffers[id(into)] = [None] * (1 if isinstance(into, Tensor) else into.outputs)
-            added = buffer[slot] is not None
-            if not added:
+                buffer = self.buffers[key] = [None] * (1 if leaf else into.outputs)
+            if buffer[slot] is None:
                 buffer[slot] = gradient
-            elif not (self.in_place and buffer[slot].storage.holders == 1 and is_dense(buffer[slot])):
-                strides = like(buffer[slot])
-                buffer[slot] = self.tape.make(gradient.shape, gradient.dtype, strides, what="sum of gradients")
-        self.missing[id(into)] -= 1
-        if self.missing[id(into)] == 0:
-            if id(into) not in self.buffers:
-                if isinstance(into, Tensor):
+            else:
+                added = True
+                self._add(buffer, slot, gradient)
+        missing = self.missing[key] = self.missing[key] - 1
+        if not missing:
+            if buffer is None:
+                if leaf:
                     return added
-                self.buffers[id(into)] = [None] * into.outputs
+                self.buffers[key] = [None] * into.outputs
             self._ready(into)
         return added
+
+    def _add(self, buffer: list, slot: int, gradient: Tensor):
+        """Add a gradient to one that is there: in place where nobody else holds that one."""
+        before = buffer[slot]
+        if not (self.in_place and before.storage.holders == 1 and is_dense(before)):
+            buffer[slot] = self.tape.make(gradient.shape, gradient.dtype, like(before), what="sum of gradients")
 
     def _accumulate(self, leaf: Tensor, gradient: Tensor):
         """AccumulateGrad: the gradient is taken over where nobody else holds it, else copied; later ones are added to it."""

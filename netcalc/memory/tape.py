@@ -72,7 +72,7 @@ class Tape:
     def make(self, shape, dtype: str, strides=None, what: str = "", kind: str | None = None, room=None) -> Tensor:
         """A new tensor of its own storage. room: the elements that the storage has, where they are more than the shape's."""
         size = (prod(shape) if room is None else room) * DTYPE_BYTES[dtype]
-        return Tensor(self.store(size, what, kind), tuple(shape), dtype, strides)
+        return Tensor(self.store(size, what, kind), shape if type(shape) is tuple else tuple(shape), dtype, strides)
 
     def store(self, size, what: str, kind: str | None = None) -> Storage:
         """A new storage of so many bytes."""
@@ -92,7 +92,11 @@ class Tape:
     # -- the graph
 
     def recording(self, *inputs: Tensor | None) -> bool:
-        return self.grad_mode and any(t is not None and t.needs_grad for t in inputs)
+        if self.grad_mode:
+            for t in inputs:
+                if t is not None and (t.leaf or t.origin is not None):
+                    return True
+        return False
 
     def record(self, name: str, outputs, inputs, backward, saved=()):
         """Note an operation: which tensors it saves, and how gradients go through it.
@@ -107,10 +111,9 @@ class Tape:
         if self.again is not None and kept and self.dropped is None:
             again, kept = kept, []
             self.again(again, listed)
-        edges = tuple(edge(tensor) for tensor in inputs)
         self.order += 1
-        node = Node(self.order, name, (self.layer, self.module), edges, backward, kept, len(listed))
-        node.dtypes = tuple(None if tensor is None else tensor.dtype for tensor in inputs)
+        node = Node(self.order, name, (self.layer, self.module), tuple(map(edge, inputs)), backward, kept, len(listed))
+        node.dtypes = tuple([None if tensor is None else tensor.dtype for tensor in inputs])
         if self.dropped is not None and any(tensor is not None for tensor in saved):
             self.dropped.append(node)
         for number, output in enumerate(listed):

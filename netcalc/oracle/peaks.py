@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 
+from ..collector import paused
 from ..export import live
 from ..memory.allocator import Usage
 from .loop import Loop
@@ -38,7 +39,8 @@ def of_live_storages(loop: Loop, steps: int) -> dict[tuple[str, int], int]:
     storages = Storages()
     storages.hold(loop.held)
     loop.on_phase = ByPhase(_Live(storages))
-    with collected(), dispatch_mode()(storages):
+    gc.collect()
+    with paused(), dispatch_mode()(storages):
         loop.run(steps)
     return {phase: peak[0] for phase, peak in loop.on_phase.found.items()}
 
@@ -49,7 +51,8 @@ def of_the_allocator(make_loop, steps: int) -> dict[tuple[str, int], Usage]:
     make_loop: builds the loop on the device. The libraries' workspaces that were there before stay and are not counted.
     """
     cuda = live.torch_module().cuda
-    with collected():
+    gc.collect()
+    with paused():
         cuda.synchronize()
         cuda.empty_cache()
         meter = _Statistics(cuda)
@@ -88,16 +91,3 @@ class _Statistics:
         found = self.cuda.memory_stats()
         read = (found.get(f"{kind}_bytes.all.{what}", 0) for kind in Usage._fields)
         return Usage(*(now - before for now, before in zip(read, self.before, strict=True)))
-
-
-class collected:
-    """Inside, only reference counts free tensors, as the simulation has it; cycles are collected before."""
-
-    def __enter__(self):
-        gc.collect()
-        self.on = gc.isenabled()
-        gc.disable()
-
-    def __exit__(self, *_):
-        if self.on:
-            gc.enable()
