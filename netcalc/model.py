@@ -6,6 +6,7 @@ import os
 from fractions import Fraction
 
 from . import catalog, check, facts
+from .collector import paused
 from .elaborate import elaborate
 from .elaborate.environment import Env, evaluate
 from .errors import Diagnostic, NetcalcError, SpecError, closest
@@ -80,6 +81,7 @@ class Net:
         sizes = {graph.batch: batch} if graph.batch in graph.free else {}
         return Flops(graph, facts.rows(graph, sizes), sizes)
 
+    @paused()
     def memory(self, batch: int | None = None, **options):
         """Where the bytes of a training step go, its peak, what each layer saves: `net.memory(64, optimizer="adamw")`.
 
@@ -89,6 +91,7 @@ class Net:
 
         return memory(self, batch, **options)
 
+    @paused()
     def step(self, point: dict, **options):
         """The trace of a training step on symbols, of all designs that run as the one at `point` does: what sweeps take
         peaks from. The options are those of `memory`."""

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from .. import facts
 from ..arith import Condition, assuming, at, symbol
-from ..collector import paused
 from ..errors import NetcalcError, closest
 from ..graph import Graph, Node, Scope
 from ..language.names import DTYPE_BYTES
@@ -19,7 +18,6 @@ from .simulate import Result, Run
 from .tape import Rules, Trace
 
 
-@paused()
 def memory(
     net, batch: int | None = None, *, dtype: str = "float32", amp: str | None = None, optimizer: str = "none",
     implementation: str | None = None, momentum=None, weight_decay=None, centered: bool = False, maximize: bool = False,
@@ -62,7 +60,6 @@ class Step(NamedTuple):
     assumed: tuple[Condition, ...]
 
 
-@paused()
 def step(net, point: dict, **options) -> Step:
     """What `memory` takes the peak of, for all designs that run as one of them does. The options are those of `memory`
     but for `accumulate`.

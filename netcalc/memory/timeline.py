@@ -7,6 +7,7 @@ A trace is a list of storages and the order in which they are allocated and free
 from __future__ import annotations
 
 from bisect import bisect_right
+from itertools import accumulate
 from typing import NamedTuple
 
 from ..arith import Extreme, Formula, atom_formula, is_array, maximum
@@ -111,24 +112,22 @@ class Timeline:
 
     def most(self) -> dict:
         """The most bytes that each kind has at any time; kinds that never have any are left out."""
-        storages, levels, found = self.trace.storages, {}, {}
-        for index, change in self.trace.events:
-            storage = storages[index]
-            level = levels.get(storage.kind, 0) + change * storage.bytes
-            levels[storage.kind] = level
-            if change > 0:
-                found.setdefault(storage.kind, []).append(level)
-        return _ordered({kind: _maximum(values) for kind, values in found.items()})
+        storages, found = self.trace.storages, {}
+        for event in self.trace.events:
+            found.setdefault(storages[event[0]].kind, []).append(event)
+        return _ordered({kind: self._most_of(events) for kind, events in found.items()})
+
+    def _most_of(self, events: list):
+        levels = list(accumulate(_changes(self.trace, events)))
+        if set(map(type, levels)) == {int}:
+            return max(levels)
+        return maximum(*(level for level, (_, change) in zip(levels, events, strict=True) if change > 0))
 
     # -- the whole course
 
     def levels(self) -> list:
         """Bytes alive after each event."""
-        storages, level, found = self.trace.storages, 0, []
-        for index, change in self.trace.events:
-            level = level + change * storages[index].bytes
-            found.append(level)
-        return found
+        return list(accumulate(_changes(self.trace, self.trace.events)))
 
     def stacked(self) -> dict[str, list]:
         """Bytes alive after each event, by kind; the kinds add up to `levels`."""
@@ -169,26 +168,26 @@ def _ordered(kinds: dict) -> dict:
 
 def _peak_within(trace, phase: Phase, level) -> tuple[Peak, object]:
     """The peak of a phase that begins with `level` bytes alive, and the bytes alive at its end."""
-    events, storages = trace.events, trace.storages
-    best, at = level, phase.start - 1
-    for position in range(phase.start, phase.end):
-        index, change = events[position]
-        size = storages[index].bytes
-        if type(size) is not int or type(level) is not int:
-            return _peak_of_any(trace, phase, position, level, best, at)
-        level += change * size
-        if level > best:
-            best, at = level, position
-    if type(best) is int:
-        return Peak(best, at, phase, ""), level
-    return _peak_of_any(trace, phase, phase.end, level, best, at)
+    changes = _changes(trace, trace.events[phase.start : phase.end])
+    if {type(level), *map(type, changes)} != {int}:
+        return _peak_of_any(trace, phase, level)
+    levels = list(accumulate(changes, initial=level))
+    best = max(levels)
+    return Peak(best, phase.start - 1 + levels.index(best), phase, ""), levels[-1]
 
 
-def _peak_of_any(trace, phase: Phase, start: int, level, best, at: int) -> tuple[Peak, object]:
-    """The rest of a phase from position `start` on, where sizes may be formulas or arrays."""
-    tops = [(at, best)]  # instants that an allocation leads up to and a free comes after
+def _changes(trace, events: list) -> list:
+    """By how many bytes each event changes what is alive."""
+    storages = trace.storages
+    return [change * storages[index].bytes for index, change in events]
+
+
+def _peak_of_any(trace, phase: Phase, level) -> tuple[Peak, object]:
+    """The same where sizes may be formulas or arrays."""
+    best = level
+    tops = [(phase.start - 1, level)]  # instants that an allocation leads up to and a free comes after
     rising = False
-    for position in range(start, phase.end):
+    for position in range(phase.start, phase.end):
         index, change = trace.events[position]
         if rising and change < 0:
             tops.append((position - 1, level))
@@ -233,7 +232,3 @@ def _highest_each(peaks: list[Peak]) -> Peak:
         better = peak.bytes > best
         best, event = numpy.where(better, peak.bytes, best), numpy.where(better, peak.event, event)
     return Peak(best, event, peaks[0].phase if len({peak.phase for peak in peaks}) == 1 else None, "")
-
-
-def _maximum(values: list):
-    return max(values) if all(type(value) is int for value in values) else maximum(*values)
