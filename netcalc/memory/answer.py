@@ -193,27 +193,22 @@ def frozen(graph: Graph, what: str | None) -> frozenset[int]:
 
 
 def layers(table: list[facts.Row], result: Result) -> list[LayerMemory]:
-    """The output and the saved tensors of each row; each storage counts at the layer that saved it first."""
-    by: dict[str, list[SavedTensor]] = {}
-    made_by = {id(storage): node.path for node, storages in result.rows for storage in storages}
+    """The output and the saved tensors of each row; each storage counts at the row that saved it first."""
+    by: dict[int, list[SavedTensor]] = {}
+    made_by = {id(storage): node for node, storages in result.rows for storage in storages}
     for saved in result.saved:
         storage = saved.storage
         if type(storage.bytes) is int and storage.bytes == 0:
             continue
         owner = made_by.get(id(storage))
-        what = ("result" if owner == saved.layer else "input") if owner or storage.kind == "inputs" else storage.what
-        by.setdefault(saved.layer, []).append(
-            SavedTensor(what, storage.bytes, "", *saved.kept[saved.layer], saved.shared)
-        )
-        for layer in saved.shared:
-            also = "result" if owner == layer else what if what != "result" else "input"
-            by.setdefault(layer, []).append(SavedTensor(also, storage.bytes, saved.layer, *saved.kept[layer]))
-    found, seen = [], set()
-    for row in table:
-        first = row.path not in seen
-        seen.add(row.path)
-        found.append(LayerMemory(result.outputs[id(row.node)], tuple(by.get(row.path, ())) if first else ()))
-    return found
+        (layer, call), *others = saved.kept
+        what = ("result" if owner is call else "input") if owner or storage.kind == "inputs" else storage.what
+        shared = tuple(dict.fromkeys(path for path, _ in others))
+        by.setdefault(id(call), []).append(SavedTensor(what, storage.bytes, "", *saved.kept[layer, call], shared))
+        for path, other in others:
+            also = "result" if owner is other else what if what != "result" else "input"
+            by.setdefault(id(other), []).append(SavedTensor(also, storage.bytes, layer, *saved.kept[path, other]))
+    return [LayerMemory(result.outputs[id(row.node)], tuple(by.get(id(row.node), ()))) for row in table]
 
 
 def course(graph: Graph, table: list[facts.Row], sizes: dict, dtype: str) -> Course:

@@ -18,9 +18,21 @@ class Node:
     backward: from the gradients of the outputs (None where there is none) to those of the inputs. shapes: those of the
     inputs where gradients are summed to them after the node has run, because the inputs were broadcast. dtypes: those of the
     inputs, to which gradients are cast then. places: the paths of the layer and of the module in whose forward it runs; of a
-    checkpoint, which saves its inputs itself, the latter only."""
+    checkpoint, which saves its inputs itself, the latter only. call: the layer's node in the layer graph, or None."""
 
-    __slots__ = ("backward", "dtypes", "edges", "layer", "name", "order", "outputs", "places", "saved", "shapes")
+    __slots__ = (
+        "backward",
+        "call",
+        "dtypes",
+        "edges",
+        "layer",
+        "name",
+        "order",
+        "outputs",
+        "places",
+        "saved",
+        "shapes",
+    )
 
     def __init__(self, order: int, name: str, places: tuple, edges: tuple, backward, saved: list, outputs: int):
         self.order, self.name, self.places, self.edges = order, name, places, edges
@@ -28,6 +40,7 @@ class Node:
         self.backward, self.saved, self.outputs = backward, saved, outputs
         self.shapes: tuple | None = None
         self.dtypes: tuple = ()
+        self.call = None
 
 
 def edge(tensor: Tensor | None):

@@ -91,7 +91,7 @@ class Program:
         return x
 
     def leaf(self, node: Node, inputs: list[Tensor]) -> list[Tensor]:
-        before = self.op.layer
+        before = self.op.layer, self.op.node
         self.op.enter(node.path)
         self.op.node = node
         self.op.overwrites = id(node) in self.overwriting
@@ -105,7 +105,8 @@ class Program:
                 if not storage.what:
                     storage.what = "output"
         self.rows.append((node, storages))
-        self.op.enter(before)
+        self.op.enter(before[0])
+        self.op.node = before[1]
         return outputs
 
     def noted(self, node: Node, made) -> list[Tensor]:

@@ -45,14 +45,18 @@ class Kept(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """A storage that the graph keeps: who saved it, and the layers that save it too. kept: how each of them does. places:
-    the paths of what was at work, the innermost first."""
+    """A storage that the graph keeps. kept: which calls keep it, the one that saved it first before the others: (path of
+    the layer, its node in the layer graph or None) with how it does. places: the paths of what was at work, the innermost
+    first."""
 
-    layer: str
     storage: object
-    shared: tuple
-    kept: dict
+    kept: dict[tuple, Kept]
     places: tuple
+
+    @property
+    def layer(self) -> str:
+        """The path of the layer that saved it first."""
+        return next(iter(self.kept))[0]
 
 
 class Result(NamedTuple):
@@ -222,6 +226,7 @@ class _Training(_Model):
             made = self.program.noted(node, made)
             del inputs
             held[step.result] = {id(value): tensor for value, tensor in zip(node.outputs, made, strict=False)}
+        self.op.node = None
         return made[0]
 
     def _mean(self, out: list[Tensor]) -> Tensor:
@@ -278,7 +283,7 @@ def saved_in_graph(held: list[Tensor]) -> list[Saved]:
             if storage.kind in ("parameters", "buffers"):
                 continue
             _, kept, _ = found.setdefault(id(storage), (storage, {}, node.places))
-            kept.setdefault(node.layer, Kept(node.name, tensor.shape, tensor.dtype))
+            kept.setdefault((node.layer, node.call), Kept(node.name, tensor.shape, tensor.dtype))
             if storage.kind == "temporary":
                 storage.kind = "saved"
-    return [Saved(next(iter(kept)), storage, tuple(kept)[1:], kept, places) for storage, kept, places in found.values()]
+    return [Saved(*found) for found in found.values()]

@@ -48,6 +48,7 @@ class Tape:
         self.rules, self.trace = rules, Trace()
         self.storages, self.events = self.trace.storages, self.trace.events
         self.layer = ""
+        self.node = None  # of the layer graph: the call of a layer that is at work
         self.module = ""  # the path of the module whose forward runs
         self.kind = "temporary"  # of what is made now
         self.grad_mode = True
@@ -113,6 +114,7 @@ class Tape:
             self.again(again, listed)
         self.order += 1
         node = Node(self.order, name, (self.layer, self.module), tuple(map(edge, inputs)), backward, kept, len(listed))
+        node.call = self.node
         node.dtypes = tuple([None if tensor is None else tensor.dtype for tensor in inputs])
         if self.dropped is not None and any(tensor is not None for tensor in saved):
             self.dropped.append(node)

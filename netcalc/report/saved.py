@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from ..arith import Formula, plain, prod
 from ..errors import NetcalcError
+from ..facts import total
 from ..graph import Graph, Node
 from ..language.names import DTYPE_BYTES
 from .derivation import Derivation, Step, named_output
@@ -48,17 +49,18 @@ def sections(memory, node: Node, found: Derivation) -> list:
         known: Memory = memory()
     except NetcalcError as problem:
         return [Section(title, (), (f"Not known: {_first_line(problem)}",))]
-    row = next((row for row in known.facts if row.node is node), None)
-    layer = known.by_row.get(id(row))
-    if layer is None:
+    calls = [known.by_row[id(row)] for row in known.facts if row.path == node.path and id(row) in known.by_row]
+    if not calls:
         return []
-    own = [tensor for tensor in layer.saved if not tensor.shared_with]
+    saved = [tensor for call in calls for tensor in call.saved]
+    own = [tensor for tensor in saved if not tensor.shared_with]
     steps = [_step(tensor, node, found) for tensor in own]
     if len(steps) > 1:
-        steps.append(Step("together", "", layer.saved_bytes, layer.saved_bytes))
-    texts = [_shared(tensor) for tensor in layer.saved if tensor.shared_with]
+        together = total(call.saved_bytes for call in calls)
+        steps.append(Step("together", "", together, together))
+    texts = [_shared(tensor) for tensor in saved if tensor.shared_with]
     texts += [_others(tensor) for tensor in own if tensor.others]
-    if not layer.saved:
+    if not saved:
         texts = ["Nothing: no gradient needs a tensor of it."]
     return [Section(title + _sizes(known.graph, known), tuple(steps), tuple(texts))]
 

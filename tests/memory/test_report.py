@@ -8,6 +8,7 @@ import json
 
 import pytest
 
+import netcalc
 from netcalc.arith import symbol
 from tests.memory.simulated import blocks, two
 from tests.memory.traces import step
@@ -62,6 +63,18 @@ def test_the_course():
     }  # fmt: skip
     text = str(two())
     assert "The course's estimate" in text and "M + B*m = 1.32 KiB; with backward 2*M + B*m = 2.29 KiB" in text
+
+
+def test_each_call_of_a_layer_has_what_it_saves():
+    """An activation that is used three times keeps each of its results, of 2 samples of 7, 5 and 3 features in float32."""
+    net = netcalc.load(
+        "netcalc: 1\nname: Again\ninput: [N, 4]\nlayers:\n"
+        "  - a: {Linear: 7}\n  - act: ReLU\n  - b: {Linear: 5}\n  - Reuse: act\n  - c: {Linear: 3}\n  - Reuse: act\n"
+    )
+    layers = net.memory(2).to_dict()["layers"]
+    assert [row["saved_bytes"] for row in layers if row["name"] == "act"] == [2 * 7 * 4, 2 * 5 * 4, 2 * 3 * 4]
+    linear = [row["saved_bytes"] for row in layers if row["type"] == "Linear"]
+    assert linear == [2 * 4 * 4, 0, 0]  # the batch; the results of the activation, which are counted there
 
 
 def test_inference_only():
