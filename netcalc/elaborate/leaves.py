@@ -17,6 +17,7 @@ from .tying import tie
 
 MAX_SIZE = 2**62  # of a dimension: torch's sizes are int64
 _INTEGERS = frozenset(("int64", "int32", "int16", "int8", "uint8"))
+_INDICES = frozenset(("int64", "int32"))  # those that torch looks things up by
 _FLOATS = frozenset(("float64", "float32", "float16", "bfloat16"))
 #: conditions that must be known to hold, not only for some sizes
 _MUST_BE_KNOWN = frozenset(("E401", "E402"))
@@ -82,7 +83,11 @@ def _layer(walk, item, cls, given, env, shapes):
 def _node(walk, layer, inputs: tuple, item, scope: Scope, path: str) -> Node:
     node = Node(path, layer, inputs, item, scope)
     shape, parts, node.params, node.buffers = _ruled(walk, layer, inputs, node.shapes, item)
-    dtype = layer.dtype(*[value.dtype for value in inputs])
+    dtypes = [value.dtype for value in inputs]
+    for need in layer.suits(*dtypes):
+        if not need.ok:
+            raise _unmet(need, layer, inputs, item)
+    dtype = layer.dtype(*dtypes)
     if parts is None:
         node.outputs = (Value(shape, dtype, node),)
     else:
@@ -242,9 +247,13 @@ def _check_dtypes(item, cls, inputs: tuple):
         if accepts == "float" and dtype not in _FLOATS:
             raise fail("E406", f"{cls.type} computes with real numbers, but its input is {dtype}", item.head.where,
                        "an Embedding turns whole numbers into vectors" if dtype in _INTEGERS else None)  # fmt: skip
-        if accepts == "integer" and dtype not in _INTEGERS:
-            raise fail("E406", f"{cls.type} looks up whole numbers, but its input is {dtype}", item.head.where,
+        if accepts == "integer" and dtype not in _INDICES:
+            whole = "whole numbers" if dtype not in _INTEGERS else "int64 or int32"
+            raise fail("E406", f"{cls.type} looks up {whole}, but its input is {dtype}", item.head.where,
                        f"give the input an integer type: tokens: {{shape: {shape_text(value.shape)}, dtype: int64}}")  # fmt: skip
+        if accepts == "number" and dtype == "bool":
+            raise fail("E406", f"{cls.type} computes with numbers, but its input is bool", item.head.where,
+                       "`To: int64` makes 0 and 1 of it")  # fmt: skip
         if accepts == "bool" and dtype != "bool":
             raise fail("E406", f"{cls.type} needs a mask, true or false, but its input is {dtype}", item.head.where,
                        "a comparison such as Equal or Less makes one")  # fmt: skip

@@ -17,6 +17,10 @@ def sizes(graph: Graph, batch: int = 2, given: dict | None = None) -> dict[str, 
         chosen = {**fixed, **dict.fromkeys(others, candidate)}
         if _fit(graph, chosen):
             return chosen
+    if not others:
+        given = ", ".join(f"{name} = {size}" for name, size in fixed.items())
+        unmet = next(condition for condition, _ in graph.conditions if at(condition, fixed) is not True)
+        raise NetcalcError(f"error: {given} does not suit this network, which needs {unmet}")
     raise NetcalcError(
         f"error: no small sizes of {', '.join(others)} suit this network\n  help: give them a value with --set"
     )

@@ -145,7 +145,7 @@ class Add(Operator):
 class Sub(Operator):
     """The first operand minus the second, broadcast. Agrees with torch.sub."""
 
-    most, sign = 2, "-"
+    accepts, most, sign = "number", 2, "-"
 
     def pair(self, op, a, b):
         return op.sum_of(a, b, negative=True)

@@ -77,7 +77,8 @@ class Layer:
 
     Class attributes that a layer may set:
         inputs      how many tensors it takes: 1, 2 ..., 0 for a source, or (least, most) with most None for any number
-        accepts     "float", "integer", "bool" or "any": the dtypes of its input (a tuple: those of each)
+        accepts     the dtypes of its input (a tuple: those of each): "float", "integer" (int64 or int32), "number" (all but
+                    bool), "bool" or "any"
         ndim        number of spatial dimensions, for arguments given per dimension
         elementwise True where the output is a function of the same element of the input
         spatial     True where height and width mean positions (convolutions and poolings)
@@ -135,6 +136,10 @@ class Layer:
 
     def needs(self, *inputs):
         """The conditions on arguments and input sizes, as `Need`s."""
+        return ()
+
+    def suits(self, *dtypes):
+        """The conditions on arguments and the inputs' dtypes that `accepts` cannot say, as `Need`s."""
         return ()
 
     def shape(self, *inputs):

@@ -22,6 +22,12 @@ class Function(Elementwise):
         return op.function(x, self.type, self.dtype(x.dtype))
 
 
+class NumberFunction(Function):
+    """A function that torch does not have for truth."""
+
+    accepts = "number"
+
+
 class Power(Function):
     """A function that makes whole numbers of truth."""
 
@@ -37,12 +43,12 @@ class RealFunction(Function):
 
 
 for _name, _base, _text in [
-    ("Abs", Function, "|x|"),
+    ("Abs", NumberFunction, "|x|"),
     ("Square", Power, "x*x"),
     ("Sign", Function, "-1, 0 or 1"),
-    ("Floor", Function, "x rounded down"),
-    ("Ceil", Function, "x rounded up"),
-    ("Round", Function, "x rounded, halves to even"),
+    ("Floor", NumberFunction, "x rounded down"),
+    ("Ceil", NumberFunction, "x rounded up"),
+    ("Round", NumberFunction, "x rounded, halves to even"),
     ("Exp", RealFunction, "exp(x)"),
     ("Expm1", RealFunction, "exp(x) - 1"),
     ("Log", RealFunction, "The natural logarithm"),
@@ -59,7 +65,7 @@ for _name, _base, _text in [
 
 
 @layer("... -> ...")
-class Neg(Function):
+class Neg(NumberFunction):
     """-x: 1 FLOP per element. Agrees with torch.neg."""
 
     def call(self, names, x):
@@ -103,6 +109,15 @@ class Pow(Function):
 
     exponent = arg(real, main=True)
 
+    def suits(self, x):
+        yield need(
+            "float" in x or not isinstance(self.exponent, int) or self.exponent >= 0,
+            "E411",
+            f"{x} cannot be taken to the power {self.exponent}",
+            "exponent",
+            "`To: float32` before it makes real numbers of it",
+        )
+
     def dtype(self, x):
         return promoted(x, self.exponent)
 
@@ -111,7 +126,9 @@ class Pow(Function):
 
 
 def promoted(dtype: str, *numbers) -> str:
-    """The dtype of a tensor that is combined with numbers: a fraction makes whole numbers real."""
-    if "float" in dtype or "complex" in dtype or all(isinstance(number, int) for number in numbers):
+    """The dtype of a tensor that is combined with numbers: a fraction makes whole numbers real, a number truth a number."""
+    if "float" in dtype or "complex" in dtype:
         return dtype
-    return "float32"
+    if not all(isinstance(number, int) for number in numbers):
+        return "float32"
+    return "int64" if dtype == "bool" else dtype

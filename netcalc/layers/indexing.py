@@ -36,6 +36,8 @@ class TopK(Functional):
     Other FLOPs: k comparisons per element of the input, as k maxima would take.
     """
 
+    accepts = "number"
+
     k = arg(dim)
     dim = arg(axis, -1)
     largest = arg(flag, True, doc="false for the smallest")

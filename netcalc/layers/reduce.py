@@ -126,6 +126,8 @@ class Min(Extremum):
 class Argmax(Reduction):
     """The place of the largest element over one dimension, or of all. Agrees with torch.argmax."""
 
+    accepts = "number"
+
     dim = arg(optional(axis), None)
     keepdim = arg(flag, False)
 

@@ -147,7 +147,7 @@ CODES = {
     "E405": Rule("Parameters have fixed sizes: what they follow from may not be a free size of the input.",
                  "input: [N, 3, H, W]\nlayers: [Flatten, {Linear: 10}]",
                  "input: [N, 3, H, W]\nlayers: [{AdaptiveAvgPool2d: 1}, Flatten, {Linear: 10}]"),
-    "E406": Rule("A layer computes with real numbers, whole numbers or masks, and its input has such a dtype.",
+    "E406": Rule("A layer computes with real numbers, with numbers, with int64 or int32, or with masks, and its input has such a dtype.",
                  "input: [N, T]\nlayers: [{Embedding: {num_embeddings: 9, embedding_dim: 4}}]",
                  "inputs: {tokens: {shape: [N, T], dtype: int64}}\nlayers: [{Embedding: {num_embeddings: 9, embedding_dim: 4}}]"),
     "E410": Rule("The number of heads divides the features.", "- MultiheadAttention: 12          # of 100 features",

@@ -108,6 +108,32 @@ def test_a_mask_must_be_bool_and_choices_of_one_dtype():
     assert "error[E411]: the first operand of Where is a mask, not a number" in error(text + "  - Where: [1, m, m]\n")
 
 
+@pytest.mark.parametrize(
+    "layer", ["Abs", "Neg", "Floor", "Ceil", "Round", "Argmax", "{TopK: {k: 1}}", "{Sub: [x, y]}", "{Sub: [x, 1]}"]
+)
+def test_what_torch_does_not_have_for_truth_is_refused(layer):
+    """abs, neg, floor, ceil, round, argmax, topk and sub raise in torch where their input is bool."""
+    name = layer.strip("{").partition(":")[0]
+    reads = "" if name == "Sub" else "    from: x\n"
+    text = f"inputs: {{x: {{shape: [N, 4], dtype: bool}}, y: {{shape: [N, 4], dtype: bool}}}}\nlayers:\n  - a: {layer}\n{reads}"
+    assert f"error[E406]: {name} computes with numbers, but its input is bool" in error(text)
+    with pytest.raises(RuntimeError, match=r"(?i)bool"):
+        truth = torch.ones(2, 4, dtype=torch.bool)
+        getattr(torch, name.lower())(truth, *{"TopK": [1], "Sub": [truth]}.get(name, []))
+
+
+def test_negative_powers_of_whole_numbers_and_indices_of_small_types_are_refused():
+    """torch.pow: "Integers to negative integer powers are not allowed"; torch.gather: "Expected dtype int32/int64"."""
+    text = "inputs: {x: {shape: [N, 4], dtype: int64}}\nlayers:\n  - Pow: %s\n"
+    assert "error[E411]: int64 cannot be taken to the power -1" in error(text % -1)
+    with pytest.raises(RuntimeError, match="negative integer powers"):
+        torch.pow(torch.ones(2, 4, dtype=torch.int64), -1)
+    tokens = (
+        "inputs: {t: {shape: [N, 4], dtype: uint8}}\nlayers:\n  - Embedding: {num_embeddings: 9, embedding_dim: 4}\n"
+    )
+    assert "error[E406]: Embedding looks up int64 or int32, but its input is uint8" in error(tokens)
+
+
 @pytest.mark.parametrize("value", ["-inf", "'-inf'"])
 def test_masked_fill_takes_infinity(value):
     text = f"inputs: {{x: [N, 4, 4]}}\nlayers:\n  - m: {{CausalMask: 4}}\n  - n: LogicalNot\n  - MaskedFill: {{value: {value}}}\n    from: [x, n]\n"
