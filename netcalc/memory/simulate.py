@@ -72,7 +72,7 @@ def training(graph: Graph, emitter, sizes: dict, run: Run) -> Result:
     step = _Training(graph, emitter, sizes, run)
     for number in range(1, run.steps + 1):
         step.once(number)
-    return Result(step.op.trace, step.saved, step.rows, step.program.outputs)
+    return Result(step.op.trace.ended(), step.saved, step.rows, step.program.outputs)
 
 
 def inference(graph: Graph, emitter, sizes: dict, rules: Rules) -> Result:
@@ -83,7 +83,7 @@ def inference(graph: Graph, emitter, sizes: dict, rules: Rules) -> Result:
     model.op.mark("forward", 1)
     with_casts(model.op, lambda: model.program.forward(model.inputs))
     model.op.casts.clear()
-    return Result(model.op.trace, [], model.program.rows, model.program.outputs)
+    return Result(model.op.trace.ended(), [], model.program.rows, model.program.outputs)
 
 
 def with_casts(op: Operations, work):

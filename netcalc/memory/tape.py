@@ -42,6 +42,11 @@ class Trace:
         self.marks: list[tuple[int, str, int]] = []
         self.layers: list[tuple[int, str]] = []
 
+    def ended(self) -> Trace:
+        """Itself, closed: that the simulation's own tensors go some time later is no event of the run."""
+        self.events = self.events.copy()
+        return self
+
 
 class Tape:
     def __init__(self, rules: Rules):

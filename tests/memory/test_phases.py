@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 import netcalc
@@ -27,3 +29,13 @@ def test_peaks_of_micro_batches_are_those_of_torch(name):
     run = simulate.Run(Rules(in_place=False), accumulate=2)
     line = Timeline(simulate.training(net.graph, net.exported().emitter, sizes, run).trace)
     assert {phase: line.peak(*phase).bytes for phase in found} == found
+
+
+def test_nothing_happens_after_the_last_step():
+    """What the simulation itself held is freed when Python collects it; the trace of the step has that end open."""
+    memory = netcalc.load("mlp").memory(4, optimizer="adamw")
+    gc.collect()
+    kept = memory.bytes["parameters"] + memory.bytes["optimizer"] + memory.bytes["gradients"]
+    assert memory.timeline.levels()[-1] >= kept
+    steps = memory.timeline.phases
+    assert [phase.name for phase in steps if phase.step == 2] == ["forward", "loss", "backward", "optimizer"]
