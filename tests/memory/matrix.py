@@ -221,7 +221,7 @@ def main():
     optimizers = OPTIMIZERS[:1] if given.no_optimizers else OPTIMIZERS
     os.nice(5)
     for name in given.networks:
-        beside = Beside(NETWORKS[name])
+        beside = Beside(NETWORKS.get(name, Network(name)))
         for cell in cells(given.batches, optimizers, dtypes, given.devices):
             print(json.dumps({"network": name, **beside.line(cell)}), flush=True)
 

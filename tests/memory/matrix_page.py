@@ -27,8 +27,12 @@ Made by `python -m tests.memory.matrix` and `python -m tests.memory.matrix_page`
 """
 
 
+WORDS = ("equal", "differs", "refused", "uncovered")
+
+
 def page(lines: list[dict]) -> str:
-    counts = Counter(line["status"] for line in lines)
+    others = [line for line in lines if line["network"] not in NETWORKS]
+    lines = [line for line in lines if line["network"] in NETWORKS]
     total = len(NETWORKS) * len(COLUMNS) * len(BATCHES) * len(OPTIMIZERS)
     batches = sorted({line["batch"] for line in lines})
     optimizers = sorted({_optimizer(line) for line in lines})
@@ -36,14 +40,29 @@ def page(lines: list[dict]) -> str:
         HEAD,
         f"torch {torch.__version__}, {datetime.date.today().isoformat()}: {len(lines)} of {total} cells of the whole matrix were run "
         f"(batches {', '.join(map(str, batches))}; optimizers {', '.join(optimizers)}). "
-        + ", ".join(f"{counts[word]} {word}" for word in ("equal", "differs", "refused", "uncovered"))
-        + ".\n",
+        f"{_counted(lines)}.\n",
         "*Refused*: PyTorch and netcalc both refuse the combination. *Uncovered*: FakeTensors cannot run it.\n",
         *_table(lines),
         "",
-        *_differences(lines),
+        *_others(others),
+        *_differences([*lines, *others]),
     ]
     return "\n".join(parts).rstrip() + "\n"
+
+
+def _counted(lines: list[dict]) -> str:
+    counts = Counter(line["status"] for line in lines)
+    return ", ".join(f"{counts[word]} {word}" for word in WORDS if counts[word])
+
+
+def _others(lines: list[dict]) -> list[str]:
+    """Variants that are not in the matrix, in one paragraph."""
+    names = list(dict.fromkeys(line["network"] for line in lines))
+    if not names:
+        return []
+    batches = ", ".join(sorted({str(line["batch"]) for line in lines}))
+    return [f"{len(names)} more variants, whole and without an optimizer, at batch {batches} on both devices: {_counted(lines)} "
+            f"({', '.join(names)}).", ""]  # fmt: skip
 
 
 def _optimizer(line: dict) -> str:
@@ -63,17 +82,9 @@ def _table(lines: list[dict]) -> list[str]:
                 for line in lines
                 if line["network"] == name and (line["device"], line["dtype"], line["amp"]) == column
             ]
-            cells.append(_cell(here))
+            cells.append(_counted(here) or "--")
         rows.append(f"| {name} | {' | '.join(cells)} |")
     return rows
-
-
-def _cell(here: list[dict]) -> str:
-    counts = Counter(line["status"] for line in here)
-    return (
-        ", ".join(f"{counts[word]} {word}" for word in ("equal", "differs", "refused", "uncovered") if counts[word])
-        or "--"
-    )
 
 
 def _differences(lines: list[dict]) -> list[str]:
