@@ -48,7 +48,7 @@ def memory(
             graph, table, layers(table, trained or forward), None if trained is None else trained.trace,
             forward.trace, course(graph, table, sizes, dtype), count, dtype, named, _loss(graph), profile,
             amp, " ".join(checkpoint) if checkpoint else None, accumulate, _flops(table, run.checkpoint, inference) * accumulate,
-            unknown.figures(table, profile, amp or dtype, inference), unknown.estimated(table, profile, amp or dtype),
+            unknown.figures(table, profile, amp or dtype, inference), unknown.estimated(table, profile, amp or dtype, inference),
         )
     )  # fmt: skip
 
@@ -87,6 +87,7 @@ def step(net, point: dict, **options) -> Step:
 def _run(graph: Graph, profile, given: dict) -> tuple[Rules, Run]:
     """The rules of a run and how it goes, by the options of `memory`; for as many steps as differ."""
     rules = Rules(cuda=profile.rules == "cuda", autocast=given["amp"], dtype=given["dtype"])
+    rules = rules._replace(onednn_lstm=profile.value("onednn_lstm", rules.onednn_lstm))
     options = {name: given[name] for name in OF_THE_OPTIMIZER}
     optimizer = None if given["optimizer"] == "none" else given["optimizer"]
     steps = 2 if optimizer is None else settled(optimizer, options, rules.cuda)

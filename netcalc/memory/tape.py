@@ -19,7 +19,7 @@ class Rules(NamedTuple):
 
     cuda: CUDA's choices (bool dropout masks, cuDNN batch norm, fused attention), else the CPU's. in_place: gradients are
     added in place, as in plain eager mode; False for what a dispatch mode sees. training: dropout and batch statistics.
-    autocast: the dtype of an autocast region, or None.
+    autocast: the dtype of an autocast region, or None. onednn_lstm: the dtypes in which the CPU's oneDNN runs an LSTM.
     """
 
     cuda: bool = False
@@ -27,6 +27,7 @@ class Rules(NamedTuple):
     training: bool = True
     autocast: str | None = None
     dtype: str = "float32"
+    onednn_lstm: tuple = ("float32", "bfloat16", "float16")
 
 
 class Trace:

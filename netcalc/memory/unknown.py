@@ -35,15 +35,16 @@ def figures(rows: list[Row], profile: Profile, dtype: str, inference: bool = Fal
     return tuple(figure.name for figure in profile.intervals if figure.name in found)
 
 
-def estimated(rows: list[Row], profile: Profile, dtype: str) -> tuple[str, ...]:
-    """What of the numbers is an estimate, and why. dtype: as in `figures`."""
+def estimated(rows: list[Row], profile: Profile, dtype: str, inference: bool = False) -> tuple[str, ...]:
+    """What of the numbers is an estimate or rests on an assumption, and why. dtype: as in `figures`."""
     found = []
     routed = [row.path for row in rows if row.type == "MixtureOfExperts"]
     if routed:
         found.append(f"An estimate: which tokens go to which expert is in the data; equal shares are assumed ({_few(routed)}).")  # fmt: skip
-    recurrent = [row.path for row in rows if row.type == "LSTM"]
-    if recurrent and profile.rules == "cpu" and dtype != "float32":
-        found.append(f"An estimate: how PyTorch runs an LSTM in {dtype}, and what that keeps, depends on the CPU ({_few(recurrent)}).")  # fmt: skip
+    recurrent = [row.path for row in rows if row.type == "LSTM" and not row.node.layer.projected()]
+    runs = profile.figures.get("onednn_lstm")
+    if recurrent and runs and runs.provenance == "assumed" and (dtype == "bfloat16" or (dtype == "float16" and inference)):  # fmt: skip
+        found.append(f"Assumed: this CPU is one on which oneDNN runs an LSTM in {dtype} ({_few(recurrent)}); else a device file says `onednn_lstm`.")  # fmt: skip
     return tuple(found)
 
 

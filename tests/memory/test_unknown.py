@@ -71,8 +71,10 @@ def test_a_workspace_counts_only_while_its_layer_works():
 
 def test_what_is_an_estimate_says_so():
     tagger = netcalc.load("lstm_tagger").at(T=5)
-    said = "An estimate: how PyTorch runs an LSTM in bfloat16, and what that keeps, depends on the CPU (lstm)."
+    said = "Assumed: this CPU is one on which oneDNN runs an LSTM in bfloat16 (lstm)"
     assert said in str(tagger.memory(dtype="bfloat16")) and said in str(tagger.memory(amp="bfloat16"))
-    assert "An estimate" not in str(tagger.memory()) + str(tagger.memory(dtype="bfloat16", device="cuda"))
+    trained_by_steps, on_cuda = tagger.memory(dtype="float16"), tagger.memory(dtype="bfloat16", device="cuda")
+    assert "Assumed: this CPU" not in f"{tagger.memory()}{trained_by_steps}{on_cuda}"
+    assert "Assumed: this CPU" in str(tagger.memory(dtype="float16", inference=True))
     experts = netcalc.load("mixtral").at(T=5, n_layers=2)
     assert "equal shares are assumed (model.layers.0.block_sparse_moe and 1 more)" in str(experts.memory())

@@ -1,67 +1,21 @@
 """RNN, GRU and LSTM, and their cells.
 
 On a CPU PyTorch runs them step by step out of common operations (ATen/native/RNN.cpp), except the LSTM without a
-projection, which oneDNN runs layer by layer. On CUDA cuDNN runs all of them at once; how many bytes it keeps for the
+projection, which oneDNN runs layer by layer where it can. On CUDA cuDNN runs all of them at once; how many bytes it keeps for the
 backward pass, its reserve, only cuDNN knows: here it is taken as 0 (`netcalc.memory.unknown` names it).
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from ...arith import divides, holds, maximum
 from ...errors import NetcalcError
 from ..tensors import Tensor
 from .autocast import autocast
-from .heads import Heads
+from .recurrent_libraries import Gates, RecurrentLibraries, Stack, gates
 
 GATES = {"lstm": 4, "gru": 3}
 
 
-class Stack(NamedTuple):
-    """What an RNN, GRU or LSTM is made of. kind: "tanh", "relu", "gru" or "lstm"."""
-
-    kind: str
-    layers: int
-    directions: int
-    hidden: object
-    state: object  # features of h: fewer than hidden with a projection
-    projected: bool
-    batch_first: bool
-    dropout: object
-
-
-class Gates(NamedTuple):
-    """The parameters of one direction of one layer."""
-
-    w_ih: Tensor
-    w_hh: Tensor
-    b_ih: Tensor | None
-    b_hh: Tensor | None
-    w_hr: Tensor | None
-
-
-def gates(weights, suffix: str = "") -> Gates:
-    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
-    return Gates(*(weights[name + suffix] for name in names))
-
-
-def onednn_workspace(steps, n, features, hidden):
-    """What oneDNN keeps of an LSTM of one layer in float32, in bytes: gates, states and cell states of all steps, each on
-    pages of its own. Found from its sizes on x86-64 (oneDNN of PyTorch 2.13); other machines may differ."""
-    wide = maximum(features, hidden)
-    rows = 2 * (steps + 1) * n
-    spaces = [steps * n * _leading(4 * hidden), *[rows * _leading(wide)] * 3, *[rows * hidden] * 2, steps * n * _leading(hidden)]  # fmt: skip
-    return sum((4 * space + 4095) // 4096 * 4096 for space in spaces)
-
-
-def _leading(size):
-    """oneDNN's leading dimension: whole cache lines of 16 floats, one more where rows would lie 1024 bytes apart."""
-    size = (size + 15) // 16 * 16
-    return size + 16 if holds(divides(256, size)) else size
-
-
-class Recurrent(Heads):
+class Recurrent(RecurrentLibraries):
     def recurrent(self, options: dict, weights, x: Tensor, *given: Tensor) -> list[Tensor]:
         """The output and the last states: h_n, and c_n of an LSTM. options: those of a `Stack`."""
         stack = Stack(**options)
@@ -69,9 +23,9 @@ class Recurrent(Heads):
         sides = ["", "_reverse"][: stack.directions]
         params = [gates(weights, f"_l{number}{side}") for number in range(stack.layers) for side in sides]
         if self.rules.cuda:
-            return self._cudnn(stack, params, x, states)
-        if stack.kind == "lstm" and not stack.projected and x.dtype == "float32":
-            return self._onednn(stack, params, x, states)
+            return self.cudnn(stack, params, x, states)
+        if self.in_onednn(stack, x):
+            return self.onednn(stack, params, x, states)
         x = self.transpose(x, 0, 1) if stack.batch_first else x
         hidden = list(zip(*(self.unbind(state, 0) for state in states), strict=True))
         out, last = self._layers(stack, params, x, hidden)
@@ -156,7 +110,7 @@ class Recurrent(Heads):
         )
         cy = self.add_(self.mul(f, state[1]), self.mul(i, c))
         hy = self.mul(o, self.unary(cy, "tanh", "output"))
-        return (hy if params.w_hr is None else self.addmm(hy, params.w_hr, None), cy)
+        return (hy if params.w_hr is None else self.matmul(hy, self.transpose(params.w_hr, 0, 1)), cy)
 
     def _chunks(self, x: Tensor, count: int) -> list[Tensor]:
         return self.split(x, [x.shape[1] // count] * count, 1)
@@ -205,67 +159,3 @@ class Recurrent(Heads):
 
         ih_shape, work_dtype, has_bias = ih.shape, ih.dtype, params.b_ih is not None
         return self.record("fused_cell", outputs, inputs, back, [*inputs, *outputs[1:], work])
-
-    # -- libraries
-
-    def _onednn(self, stack: Stack, params: list, x: Tensor, states: tuple) -> list[Tensor]:
-        """mkldnn_rnn: each direction of each layer in one call."""
-        x = self.contiguous(self.transpose(x, 0, 1)) if stack.batch_first else self.contiguous(x)
-        last: list = []
-        for number in range(stack.layers):
-            outputs = []
-            for at in range(number * stack.directions, (number + 1) * stack.directions):
-                made = self._onednn_layer(
-                    x, *self._with_biases(params[at]), *(self.select(state, 0) for state in states)
-                )
-                outputs.append(made[0])
-                last.append(made[1:])
-                del made
-            x = outputs[0] if stack.directions == 1 else self.cat(outputs, -1)
-            del outputs
-            if number < stack.layers - 1:
-                x = self.dropout(x, stack.dropout)
-        found = [self.stack([state[k] for state in last], 0) for k in range(2)]
-        return [self.transpose(x, 0, 1) if stack.batch_first else x, *found]
-
-    def _with_biases(self, params: Gates) -> tuple:
-        """Weights and biases; where there are none, zeros as large as the weights."""
-        w_ih, w_hh, b_ih, b_hh, _ = params
-        return w_ih, w_hh, *(self.made(w.shape, w.dtype) if b is None else b for w, b in ((w_ih, b_ih), (w_hh, b_hh)))
-
-    @autocast("mkldnn_rnn_layer")
-    def _onednn_layer(self, x, w_ih, w_hh, b_ih, b_hh, h: Tensor, c: Tensor) -> list[Tensor]:
-        outputs = [self.make((*x.shape[:2], h.shape[1]), x.dtype, what="output")]
-        outputs += [self.make(h.shape, x.dtype, what="last state") for _ in range(2)]
-        inputs = [x, w_ih, w_hh, b_ih, b_hh, h, c]
-        shapes = [t.shape for t in inputs]
-        shapes[3:5] = [w_ih.shape[:1]] * 2
-        needs = [t.needs_grad for t in inputs]
-
-        def back(*grads):
-            made = [self.make(shape, dtype, what="gradient") for shape in shapes]
-            return [m if need else None for m, need in zip(made, needs, strict=True)]
-
-        dtype = x.dtype
-        work = self.make((onednn_workspace(*x.shape, h.shape[1]),), "uint8", what="workspace")
-        return self.record("mkldnn_rnn_layer", outputs, inputs, back, [*inputs, *outputs, work])
-
-    def _cudnn(self, stack: Stack, params: list, x: Tensor, states: tuple) -> list[Tensor]:
-        """_cudnn_rnn: input, states, weights and output are saved, and the reserve."""
-        flat = [p for gate in params for p in gate if p is not None]
-        x, *rest = (self.operand("cudnn_rnn", t) for t in (x, *states, *flat))
-        states, flat = rest[: len(states)], rest[len(states) :]
-        seen = self.transpose(x.alias(), 0, 1) if stack.batch_first else x
-        copy = self.contiguous(seen.alias(seen.shape, seen.strides)) if seen.strides is not None else None
-        out = self.make((*seen.shape[:2], stack.directions * stack.state), x.dtype, what="output")
-        last = [self.make(state.shape, x.dtype, what="last state") for state in states]
-        inputs = [x, *states, *flat]
-        shapes, needs, dtype = [t.shape for t in inputs], [t.needs_grad for t in inputs], x.dtype
-
-        def back(*grads):
-            made = [self.make(shape, dtype, what="gradient") for shape in shapes]
-            return [m if need else None for m, need in zip(made, needs, strict=True)]
-
-        del copy, seen
-        found = self.record("cudnn_rnn", [out, *last], inputs, back, [*inputs, out])
-        return [self.transpose(found[0], 0, 1) if stack.batch_first else found[0], *found[1:]]

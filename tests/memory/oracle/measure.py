@@ -92,6 +92,8 @@ def measure(
 
 
 def _measured(loop: Loop, mode: str, steps: int, rules: str, saved: bool) -> Measured:
+    import torch._dynamo  # noqa: F401  (else the first backward pass of a process loads it, and holds tensors meanwhile)
+
     with contextlib.ExitStack() as stack:
         if mode == "fake":
             if loop.device == "cuda":

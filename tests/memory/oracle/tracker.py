@@ -27,6 +27,8 @@ BEFORE = {aten.huber_loss.default: 2}
 #: functions inside which the sum of two tensors is made in place
 ADDS = {torch.nn.functional.linear, torch.nn.functional.scaled_dot_product_attention,
         torch.nn.functional.multi_head_attention_forward}  # fmt: skip
+#: functions inside which a bias is added in place, and nothing else
+BIASES = {torch._VF.gru, torch._VF.lstm, torch._VF.rnn_tanh, torch._VF.rnn_relu}
 #: steps of the backward pass of binary_cross_entropy_with_logits
 OF_LOGITS = {aten.sub.Tensor: aten.sub_.Tensor, aten.mul.Tensor: aten.mul_.Tensor}
 
@@ -103,7 +105,8 @@ class Tracker(dispatch_mode()):
         if function is aten.add.Tensor and self._fits(args):
             if self.backward and _sole(args[0]):
                 return aten.add_.Tensor(*args)
-            if not self.backward and ADDS.intersection(inside):
+            bias = args[1].dim() == 1 and BIASES.intersection(inside)
+            if not self.backward and (bias or ADDS.intersection(inside)):
                 return aten.alias.default(aten.add_.Tensor(*args))
         if self.backward and function in OF_LOGITS and self._fits(args):
             node = torch._C._current_autograd_node()

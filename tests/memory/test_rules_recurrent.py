@@ -1,0 +1,126 @@
+"""Recurrent layers in 16 bits on the CPU, beside torch: the peaks of two training steps and what they save.
+
+An LSTM is oneDNN's where it runs the dtype, else steps of common operations, as RNN and GRU always are.
+"""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import netcalc
+from netcalc.errors import NetcalcError
+from netcalc.export import examples
+from netcalc.memory.simulate import Run, training
+from netcalc.memory.tape import Rules
+
+from .compare import predicted
+from .matrix import peaks
+from .oracle import measure
+
+#: what surrounds a layer
+AROUND = {
+    "behind a layer": "input: [N, 6, 8]\nlayers: [{Linear: 8}, {LAYER}, {Linear: 4}]\n",
+    "first": "input: [6, N, 8]\nlayers: [{LAYER}, {Linear: 4}]\n",
+    "alone": "input: [6, N, 8]\nlayers: [{LAYER}]\n",
+    "frozen": "input: [6, N, 8]\nlayers:\n  - Linear: 8\n  - one: {LAYER}\n    freeze: true\n  - Linear: 4\n",
+    "frozen first": "input: [6, N, 8]\nlayers:\n  - one: {LAYER}\n    freeze: true\n  - Linear: 4\n",
+    "its last state": "input: [6, N, 8]\nlayers:\n  - Linear: 8\n  - one: {LAYER}\n  - Linear: 4\n    from: one.h_n\n",
+    "states of another": """
+inputs: {a: [N, 6, 8], b: [N, 5, 8]}
+layers:
+  - x: {Linear: 8}
+    from: a
+  - one: {LAYER}
+  - y: {Linear: 8}
+    from: b
+  - two: {LAYER}
+    from: [y, one.h_n, one.c_n]
+  - Linear: 4
+""",
+}
+BOTH = "LSTM: {hidden_size: 7, num_layers: 2, bidirectional: true, dropout: 0.2}"
+PROJECTED = "LSTM: {hidden_size: 7, proj_size: 5, num_layers: 2, batch_first: true}"
+TURNED = "LSTM: {hidden_size: 7, batch_first: true}"
+CASES = [
+    *(("behind a layer", f"{kind}: {{hidden_size: 7, {options}}}")
+      for kind in ("GRU", "RNN") for options in ("batch_first: true", "num_layers: 2, bidirectional: true, dropout: 0.2")),
+    *(("behind a layer", line) for line in (BOTH, PROJECTED, TURNED, "LSTM: {hidden_size: 7, bias: false}")),
+    *((place, BOTH) for place in AROUND if place not in ("behind a layer", "states of another")),
+    ("states of another", TURNED),
+]  # fmt: skip
+DTYPES = {"bfloat16": ("bfloat16", None), "float16": ("float16", None), "autocast": ("float32", "bfloat16")}
+
+
+def runs_in(dtype: str) -> bool:
+    return bool(getattr(torch.ops.mkldnn, f"_is_mkldnn_{'fp16' if dtype == 'float16' else 'bf16'}_supported")())
+
+
+def network(tmp_path, place: str, line: str):
+    path = tmp_path / "net.yaml"
+    path.write_text("netcalc: 1\n" + AROUND[place].replace("{LAYER}", "{" + line + "}"))
+    return netcalc.load(path)
+
+
+def agrees(net, dtype: str, amp: str | None = None, inference: bool = False, onednn: tuple = Rules().onednn_lstm):
+    sizes, rules = examples.sizes(net.graph, 2), Rules(dtype=dtype, autocast=amp, onednn_lstm=onednn)
+    theirs = measure(net, sizes, mode="followed", dtype=dtype, amp=amp, inference=inference)
+    ours = predicted(net, sizes, rules, {}, inference)
+    assert peaks(theirs.persistent, ours) == peaks(theirs.persistent, theirs.events)
+    if not inference:
+        saved = training(net.graph, net.exported().emitter, sizes, Run(rules, steps=1)).saved
+        assert sum(one.storage.bytes for one in saved if one.storage.kind != "inputs") == theirs.saved_bytes
+
+
+@pytest.mark.parametrize("name", DTYPES)
+@pytest.mark.parametrize("place, line", CASES)
+def test_training(tmp_path, place, line, name):
+    dtype, amp = DTYPES[name]
+    if not runs_in(amp or dtype):
+        pytest.skip(f"oneDNN does not run {amp or dtype} on this CPU")
+    agrees(network(tmp_path, place, line), dtype, amp)
+
+
+@pytest.mark.parametrize("name", ["float32", *DTYPES])
+@pytest.mark.parametrize("line", [BOTH, TURNED, "GRU: {hidden_size: 7, batch_first: true}"])
+def test_inference(tmp_path, line, name):
+    dtype, amp = DTYPES.get(name, (name, None))
+    if name != "float32" and not runs_in(amp or dtype):
+        pytest.skip(f"oneDNN does not run {amp or dtype} on this CPU")
+    agrees(network(tmp_path, "first", line), dtype, amp, inference=True)
+
+
+@pytest.mark.parametrize("line", [BOTH, TURNED])
+def test_a_cpu_without_16_bits_in_onednn(tmp_path, line):
+    """It takes the steps one by one. torch does so, too, when it may not use oneDNN."""
+    with torch.backends.mkldnn.flags(enabled=False):
+        agrees(network(tmp_path, "behind a layer", line), "bfloat16", onednn=("float32",))
+
+
+@pytest.mark.parametrize(("steps", "features", "hidden"), [(64, 48, 64), (7, 300, 200), (3, 64, 256), (5, 33, 100)])
+def test_workspace_in_16_bits(tmp_path, steps, features, hidden):
+    """oneDNN's, of several pages and with its padding of rows."""
+    if not runs_in("bfloat16"):
+        pytest.skip("oneDNN does not run bfloat16 on this CPU")
+    path = tmp_path / "net.yaml"
+    path.write_text(f"netcalc: 1\ninput: [{steps}, N, {features}]\nlayers: [{{LSTM: {{hidden_size: {hidden}}}}}]\n")
+    agrees(netcalc.load(path), "bfloat16")
+
+
+def test_what_onednn_refuses(tmp_path):
+    """Autocast asks for float16 of an LSTM whose input is float32; one whose input is float16 already takes steps."""
+    first = network(tmp_path, "first", TURNED)
+    with pytest.raises(RuntimeError, match="could not create a primitive descriptor"):
+        measure(first, examples.sizes(first.graph, 2), mode="followed", amp="float16")
+    with pytest.raises(NetcalcError, match="oneDNN cannot train the LSTM 0 in float16"):
+        first.memory(amp="float16")
+    agrees(network(tmp_path, "behind a layer", TURNED), "float32", "float16")
+
+
+def test_a_device_file_says_what_onednn_runs(tmp_path):
+    path = tmp_path / "old.yaml"
+    figures = "onednn_lstm: {value: [float32], from: documented, source: no AVX-512}"
+    path.write_text(f"name: old\ntitle: an old CPU\nextends: cpu\nfigures: {{{figures}}}\n")
+    net = network(tmp_path, "first", TURNED).at(N=3)
+    old, new = (net.memory(dtype="bfloat16", device=device) for device in (str(path), "cpu"))
+    assert old.peak.bytes < new.peak.bytes and "Assumed" in str(new) and "Assumed" not in str(old)
