@@ -90,8 +90,8 @@ class Recurrent(RecurrentLibraries):
 
     def _simple_cell(self, kind: str, gated, state: tuple, params: Gates) -> tuple:
         total = self.linear(state[0], params.w_hh, params.b_hh)
-        total = self.add_(total, gated())
-        return (self.unary(total, kind, "output"),)
+        of_input = gated()  # lives to the end of the expression
+        return (self.unary(self.add_(total, of_input), kind, "output"),)
 
     def _gru_cell(self, kind: str, gated, state: tuple, params: Gates) -> tuple:
         ih = self._chunks(gated(), 3)
