@@ -6,6 +6,7 @@ caching allocator shows; the workspaces of libraries are in what is measured onl
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from .errors import NetcalcError
@@ -33,13 +34,15 @@ class Prediction(NamedTuple):
 
 class Memory(NamedTuple):
     """How memory is compared. optimizer: its name, None for none. steps: how many are run; the last stands for all later
-    ones. predicted: None where the memory of some layer is not modelled. notes: what is not compared, and why."""
+    ones. predicted: None where the memory of some layer is not modelled. notes: what is not compared, and why. run: makes
+    the prediction again, for so many tokens to each expert, in the order in which they run."""
 
     device: str
     optimizer: str | None
     steps: int
     predicted: Prediction | None
     notes: list[str]
+    run: Callable | None = None
 
 
 def prepare(net, made, sizes: dict, device: str, optimizer: str) -> Memory:
@@ -47,19 +50,23 @@ def prepare(net, made, sizes: dict, device: str, optimizer: str) -> Memory:
     trains = any(kind == "parameter" for *_, kind, _, _ in net.graph.tensors())  # torch refuses an optimizer of nothing
     name, cuda = optimizer if trains and optimizer != "none" else None, device == "cuda"
     steps = 2 if name is None else settled(name, {}, cuda)
+    run = Run(Rules(cuda=cuda, in_place=cuda), name, {}, steps)
+
+    def predicted(shares: list[int] | None = None) -> Prediction:
+        left = iter(shares or ())
+        given = run if shares is None else run._replace(share=lambda *_: next(left, 0))
+        result = simulate.training(net.graph, made.emitter, sizes, given)
+        saved = [
+            ([made.paths.get(place, "") for place in one.places], one.storage.bytes)
+            for one in result.saved
+            if one.storage.bytes
+        ]
+        return Prediction(saved, _replayed(result.trace) if cuda else _live(result.trace))
+
     try:
-        result = simulate.training(
-            net.graph, made.emitter, sizes, Run(Rules(cuda=cuda, in_place=cuda), name, {}, steps)
-        )
+        return Memory(device, name, steps, predicted(), [], predicted)
     except NetcalcError as problem:
         return Memory(device, name, steps, None, [f"Memory is not compared: {_reason(problem)}."])
-    saved = [
-        ([made.paths.get(place, "") for place in one.places], one.storage.bytes)
-        for one in result.saved
-        if one.storage.bytes
-    ]
-    found = _replayed(result.trace) if cuda else _live(result.trace)
-    return Memory(device, name, steps, Prediction(saved, found), [])
 
 
 def _reason(problem: NetcalcError) -> str:
@@ -110,19 +117,22 @@ def peak_checks(memory: Memory | None, net, names: dict, model, inputs: list) ->
     if memory is None or memory.predicted is None:
         return []
     drawn = next((node for node in net.graph.nodes if node.layer.by_data), None)
-    if drawn is not None:
+    if memory.device == "cuda":
+        if drawn is None:
+            return _on_cuda(memory, net, names, inputs)
         memory.notes.append(f"Peaks are not compared: that of {drawn.path} ({drawn.type}) depends on the data.")
         return []
-    if memory.device == "cuda":
-        return _on_cuda(memory, net, names, inputs)
-    found = peaks.of_live_storages(_loop(memory, names, model, inputs), memory.steps)
+    found, shares = peaks.of_live_storages(_loop(memory, names, model, inputs), memory.steps)
+    predicted = memory.predicted.peaks if drawn is None else memory.run(shares).peaks
     memory.notes.append(
         f"Peaks: live storages in bytes, step {memory.steps}{with_(memory)}, followed by a dispatch mode. Under one, gradients are"
         " never added in place; `netcalc memory` has the peaks of plain eager mode."
     )
-    checks = [Check(f"peak_{phase}", memory.predicted.peaks[phase, step], size)
+    if drawn is not None:
+        memory.notes.append("Peaks depend on the data: experts are taken to get as many tokens as they got in torch.")
+    checks = [Check(f"peak_{phase}", predicted[phase, step], size)
               for (phase, step), size in found.items() if step == memory.steps]  # fmt: skip
-    first = (max(peak for (_, step), peak in side.items() if step == 1) for side in (memory.predicted.peaks, found))
+    first = (max(peak for (_, step), peak in side.items() if step == 1) for side in (predicted, found))
     return [*checks, Check("peak_first_step", *first)]
 
 

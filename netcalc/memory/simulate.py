@@ -7,6 +7,7 @@ in a loop that starts with zero_grad(set_to_none=True) and holds the batch, `out
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from ..arith import at
@@ -15,6 +16,7 @@ from ..export import losses
 from ..graph import Graph, Node
 from .autograd import Engine, reachable
 from .ops import Operations
+from .ops.routing import equal_shares
 from .optimizers import Optimizer
 from .program import Program, Weights, refuse_unmodelled
 from .tape import Rules, Trace
@@ -34,6 +36,7 @@ class Run(NamedTuple):
     checkpoint: frozenset = frozenset()  # paths of modules whose activations are recomputed
     frozen: frozenset = frozenset()  # layers (by id) that do not train, beside those that the spec freezes
     inplace: bool = False  # activations overwrite their input where nothing else needs it
+    share: Callable = equal_shares  # how many tokens an expert gets
 
 
 class Kept(NamedTuple):
@@ -102,7 +105,7 @@ class _Model:
         self.graph, self.sizes = graph, sizes
         self.known: dict[int, tuple] = {}  # by id: a size of the graph, and its value
         self.op = Operations(rules)
-        self.op.sized = self.sized
+        self.op.sized, self.op.share = self.sized, run.share
         self.op.mark("setup", 0)
         self.tensors = self._state(run.frozen)
         self.inputs = [self._batch(value.shape, value.dtype, name) for name, value in graph.inputs.items()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from typing import NamedTuple
 
 from ..collector import paused
 from ..export import live
@@ -32,7 +33,14 @@ def _higher(a: tuple, b: tuple) -> tuple:
     return Usage(*map(max, a, b)) if isinstance(a, Usage) else max(a, b)
 
 
-def of_live_storages(loop: Loop, steps: int) -> dict[tuple[str, int], int]:
+class Live(NamedTuple):
+    """peaks: {(phase, step): bytes}. places: how many places each `nonzero` found, in order."""
+
+    peaks: dict[tuple[str, int], int]
+    places: list[int]
+
+
+def of_live_storages(loop: Loop, steps: int) -> Live:
     """The most bytes of live storages on the CPU in each phase, as a dispatch mode sees them."""
     with dispatch_mode()(Storages()):
         loop.warm_up()
@@ -42,7 +50,7 @@ def of_live_storages(loop: Loop, steps: int) -> dict[tuple[str, int], int]:
     gc.collect()
     with paused(), dispatch_mode()(storages):
         loop.run(steps)
-    return {phase: peak[0] for phase, peak in loop.on_phase.found.items()}
+    return Live({phase: peak[0] for phase, peak in loop.on_phase.found.items()}, storages.places)
 
 
 def of_the_allocator(make_loop, steps: int) -> dict[tuple[str, int], Usage]:

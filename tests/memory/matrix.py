@@ -101,8 +101,6 @@ class Beside:
 
     def uncovered(self, device: str) -> str | None:
         """Why FakeTensors cannot run the network, or None."""
-        if any(node.type == "MixtureOfExperts" for node in self.net.graph.nodes):
-            return "where tokens go depends on data"
         return "cuDNN's recurrent layers have no kernel in name only" if self.recurrent and device == "cuda" else None
 
     def _steps_of(self, device, dtype, optimizer, foreach) -> list[list]:
@@ -147,8 +145,13 @@ class Beside:
             if one.storage.kind != "inputs" and one.storage.bytes:
                 path = paths.get(one.layer, "")
                 found[path] = found.get(path, 0) + one.storage.bytes
-        theirs = self.passes(cell.device, cell.dtype, cell.amp, cell.batch).saved
-        return found, {path: size for path, size in theirs.items() if size}
+        layers = self.modules.intersection(made.modules[id(node)] for node in self.net.graph.nodes)
+        theirs: dict[str, int] = {}
+        for path, size in self.passes(cell.device, cell.dtype, cell.amp, cell.batch).saved.items():
+            if size:
+                path = _around(path, layers)
+                theirs[path] = theirs.get(path, 0) + size
+        return found, theirs
 
     def line(self, cell: Cell) -> dict:
         """What there is to say of a cell. status: "equal", "differs", "refused" by both, or "uncovered" with the reason."""
@@ -186,6 +189,11 @@ class Beside:
                 if both[0].get(path, 0) != both[1].get(path, 0)
             }
         return found
+
+
+def _around(path: str, layers) -> str:
+    """The layer that a module is a part of; the module itself where it is no part of any."""
+    return next((layer for layer in layers if path.startswith(f"{layer}.")), path)
 
 
 def peaks(persistent: int, steps: list[list]) -> list[int]:

@@ -28,9 +28,10 @@ def saved(net, sizes: dict) -> int:
     return found
 
 
-def peak(net, sizes: dict) -> int:
-    """The most bytes alive in the second step, without an optimizer, as a dispatch mode sees them."""
+def peak(net, sizes: dict) -> tuple[int, list[int]]:
+    """The most bytes alive in the second step, without an optimizer, as a dispatch mode sees them; how many tokens each
+    expert got, in order."""
     model, names, inputs = module(net, sizes)
     targets = loop.targets(names, model, inputs)
-    found = peaks.of_live_storages(loop.Loop(model, names["loss_of"], inputs, targets), 2)
-    return max(size for (_, step), size in found.items() if step == 2)
+    found, shares = peaks.of_live_storages(loop.Loop(model, names["loss_of"], inputs, targets), 2)
+    return max(size for (_, step), size in found.items() if step == 2), shares

@@ -55,9 +55,12 @@ class Predicted(NamedTuple):
     trace: object
 
 
-def predicted(net) -> Predicted:
+def predicted(net, shares=()) -> Predicted:
+    """shares: how many tokens each expert gets, in the order in which they run; equally many if left out."""
     sizes = examples.sizes(net.graph, 2)
-    result = training(net.graph, net.exported().emitter, sizes, Run(Rules(in_place=False)))
+    left = iter(shares)
+    run = Run(Rules(in_place=False), **({"share": lambda *_: next(left)} if shares else {}))
+    result = training(net.graph, net.exported().emitter, sizes, run)
     saved = sum(saved.storage.bytes for saved in result.saved)
     return Predicted(sizes, saved, Timeline(result.trace).peak(step=2).bytes, result.trace)
 

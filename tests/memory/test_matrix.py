@@ -25,6 +25,7 @@ SMALL = {
     "llama": Network("llama3_2_1b", {"n_layers": 1}, {"T": 24}),
     "lstm_tagger": Network("lstm_tagger", {"vocab_size": 50}),
     "mixer": Network("mixer_s_16", {"num_blocks": 1}),
+    "mixtral": Network("mixtral_8x7b", {"n_layers": 1}, {"T": 21}),  # 42 choices of 8 experts a sample
     "mlp": Network("mlp"),
     "mobilenet_v3": Network("mobilenet_v3_small"),
     "resnet": Network("resnet18"),

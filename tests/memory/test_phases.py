@@ -25,7 +25,7 @@ def test_peaks_of_micro_batches_are_those_of_torch(name):
     net, sizes = netcalc.load(name), {"N": 2}
     model, names, inputs = module(net, sizes)
     targets = loop.targets(names, model, inputs)
-    found = peaks.of_live_storages(loop.Loop(model, names["loss_of"], inputs, targets, accumulate=2), 2)
+    found = peaks.of_live_storages(loop.Loop(model, names["loss_of"], inputs, targets, accumulate=2), 2).peaks
     run = simulate.Run(Rules(in_place=False), accumulate=2)
     line = Timeline(simulate.training(net.graph, net.exported().emitter, sizes, run).trace)
     assert {phase: line.peak(*phase).bytes for phase in found} == found

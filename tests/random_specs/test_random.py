@@ -87,7 +87,7 @@ def test_random_networks_with_a_layer(layer):
         nonlocal there
         graph = netcalc.load(builder.text()).graph
         there += any(node.type == layer for node in (*graph.nodes, *graph.loss))
-        proven(builder)
+        proven(builder, memory=REGISTRY[layer].by_data)
 
     examples(LAYERS)(given(specs_with(layer))(holds))()
     assert there, f"{layer} is in none of the specs"

@@ -92,12 +92,18 @@ def test_a_layer_that_is_not_modelled_is_said():
     assert memory.notes == ["Memory is not compared: what Unmodelled keeps in memory is not modelled (layer 1)."]
 
 
-def test_what_depends_on_the_data_is_not_compared():
-    net = netcalc.load("netcalc: 1\ninput: [N, 4, 6]\nlayers:\n  - Linear: 6\n"
+def test_experts_get_as_many_tokens_as_in_torch():
+    """With equal shares the peak would be another: 10 choices by 4 experts."""
+    net = netcalc.load("netcalc: 1\ninput: [N, 5, 6]\nlayers:\n  - Linear: 6\n"
                        "  - moe: {MixtureOfExperts: {num_experts: 4, top_k: 2, hidden_features: 8}}\n")  # fmt: skip
     result = net.verify(train=True)
-    assert result.ok and "saved" in result.totals and "peak_forward" not in result.totals
-    assert result.notes == ("Peaks are not compared: that of moe (MixtureOfExperts) depends on the data.",)
+    peak = {check.name: check for check in result.checks}["peak_backward"]
+    assert result.ok and peak.predicted == peak.measured
+    assert (
+        verify_memory.prepare(net, net.exported(), {"N": 1}, "cpu", "adamw").predicted.peaks["backward", 2]
+        != peak.measured
+    )
+    assert any("experts are taken to get as many tokens as they got in torch" in note for note in result.notes)
 
 
 def test_steps_that_are_too_large(monkeypatch):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from .shares import Shares
+
 aten = torch.ops.aten
 #: normalisations that return statistics, with the place of the weight in their arguments
 NORMS = {aten.native_batch_norm.default: 1, aten.native_layer_norm.default: 2, aten.native_group_norm.default: 1}
@@ -14,15 +16,24 @@ PRODUCTS = {aten.mm.default: (0, 1), aten.bmm.default: (0, 1), aten.addmm.defaul
 
 class Corrections(TorchDispatchMode):
     """Mixed precision on the CPU: of 16-bit inputs statistics are float32 where the weight is, and gradients 16-bit.
-    Products of two dtypes are refused. The gradient in a layer norm is contiguous whatever its input."""
+    Products of two dtypes are refused. The gradient in a layer norm is contiguous whatever its input. shares: how many
+    choices fall on each expert; equally many if left out."""
+
+    def __init__(self, shares: list | None = None):
+        super().__init__()
+        self.shares = Shares(shares)
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        places = self.shares.places(function, args)
+        if places is not None:
+            return places
         operands = [args[k] for k in PRODUCTS.get(function, ())]
         if len({x.dtype for x in operands}) > 1:
             raise RuntimeError(
                 f"{function} of {' and '.join(str(x.dtype) for x in operands)}: their dtypes should be the same"
             )
         found = function(*args, **(kwargs or {}))
+        self.shares.noted(function, args, found)
         if function is aten.native_group_norm_backward.default and found[0] is not None:
             return torch.empty_like(found[0], dtype=args[1].dtype), *found[1:]
         if function is aten.native_layer_norm_backward.default and found[0] is not None:

@@ -71,6 +71,8 @@ def measure(
     rules: str = "eager",
     saved: bool = True,
     order=None,
+    shares: list | None = None,
+    prepare=None,
 ) -> Measured:
     """Train the exported module for some steps (or run it once for inference) and report its memory.
 
@@ -78,12 +80,14 @@ def measure(
     sees them. rules: unless "real", "eager" for what plain eager mode does, "tracked" for what a naive tracker sees. Targets
     are held in inference too. options: more arguments of the optimizer.
     order: a function (of a module) that puts the parameters' names in the order in which the optimizer has them.
+    shares: how many choices fall on each expert where there are no data; equally many if left out. prepare: a function of the model and
+    its inputs that gives them values.
     """
     how = {"foreach": foreach, "fused": fused} if fused else {"foreach": foreach}
     loop = Loop(net, sizes, device, dtype, amp, drop_output, accumulate, inference)
     if optimizer:
         loop.optimizer = optimizer, {**how, **(options or {})}
-    loop.order = order
+    loop.order, loop.shares, loop.prepare = order, shares, prepare
     steps = 1 if inference else steps
     if device == "cuda":
         shim.library()
@@ -99,7 +103,7 @@ def _measured(loop: Loop, mode: str, steps: int, rules: str, saved: bool) -> Mea
             if loop.device == "cuda":
                 stack.enter_context(shim.cuda_in_name())
             stack.enter_context(FakeTensorMode())
-            stack.enter_context(Corrections())
+            stack.enter_context(Corrections(loop.shares))
         loop.build()
         kept = ({}, 0) if loop.inference or not saved else loop.saved()
         gc.collect()
@@ -133,7 +137,7 @@ class Loop:
         self.batch = [_described(net.graph, value, sizes) for value in net.graph.inputs.values()]
         self.device, self.dtype, self.amp = device, dtype, amp
         self.drop_output, self.accumulate, self.inference = drop_output, accumulate, inference
-        self.optimizer = self.order = None
+        self.optimizer = self.order = self.shares = self.prepare = None
         self.marks: list[tuple[int, str, int]] = []  # (events before it, phase, step)
         self.position = self.on_phase = None
 
@@ -151,6 +155,8 @@ class Loop:
             torch.set_default_dtype(default)
         self.targets = ()
         with torch.no_grad():
+            if self.prepare:
+                self.prepare(self.model, *self.inputs)
             output = self.model.eval()(*self.inputs)
             if "example_targets" in names:
                 self.targets = tuple(t.clone() for t in names["example_targets"](output))

@@ -31,6 +31,9 @@ ADDS = {torch.nn.functional.linear, torch.nn.functional.scaled_dot_product_atten
 BIASES = {torch._VF.gru, torch._VF.lstm, torch._VF.rnn_tanh, torch._VF.rnn_relu}
 #: steps of the backward pass of binary_cross_entropy_with_logits
 OF_LOGITS = {aten.sub.Tensor: aten.sub_.Tensor, aten.mul.Tensor: aten.mul_.Tensor}
+#: what backward passes write into zeros
+INTO_ZEROS = {aten.scatter_add.default: aten.scatter_add_.default, aten.scatter.src: aten.scatter_.src,
+              aten.index_put.default: aten.index_put_.default}  # fmt: skip
 
 
 class Functions(TorchFunctionMode):
@@ -63,6 +66,8 @@ class Tracker(dispatch_mode()):
         if early:
             self._copy(late, args)
         self._losses(BEFORE, function, args)
+        if self.redo and self.storages.device == "cuda":
+            self._of_places(function, args)
         made = super().__torch_dispatch__(function, types, args, kwargs)
         if not early:
             self._copy(late, args)
@@ -89,6 +94,16 @@ class Tracker(dispatch_mode()):
                 size = args[at].numel() * args[at].element_size()
                 self.copies.append((self.storages.come(size, "copy"), size))
 
+    def _of_places(self, function, args):
+        """Note what CUDA has besides: the number of places that are found; places in four arrays to be sorted, where values
+        are added (Nonzero.cu, Indexing.cu). What cub takes for itself is not known."""
+        sizes = []
+        if function is aten.nonzero.default:
+            sizes = [4]
+        elif function is aten.index_put.default and args[3:4] == (True,):
+            sizes = [8 * args[1][0].numel()] * 4
+        self.copies += [(self.storages.come(size, "of places"), size) for size in sizes][::-1]
+
     def _losses(self, kernels: dict, function, args):
         """Note a buffer of the input's size, where there is a reduction."""
         at = kernels.get(function) if self.redo else None
@@ -112,8 +127,8 @@ class Tracker(dispatch_mode()):
             node = torch._C._current_autograd_node()
             if node is not None and node.name().startswith("BinaryCrossEntropyWithLogits"):
                 return aten.alias.default(OF_LOGITS[function](*args))
-        if self.backward and function is aten.scatter_add.default:
-            return aten.alias.default(aten.scatter_add_.default(*args))
+        if self.backward and function in INTO_ZEROS:
+            return aten.alias.default(INTO_ZEROS[function](*args))
         return NotImplemented
 
     @staticmethod
