@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from ..arith import Formula
 from ..facts import total
 from ..memory.timeline import KINDS
@@ -280,7 +282,12 @@ def _saved(memory: Memory, line: Line) -> str:
         }
         first = _in_copy(tensor.shared_with, line.rows[0].path, line.label)
         named.setdefault(first + " ..." * (len(owners) > 1), []).append(tensor.what)
-    return "; ".join(", ".join(what) + _owner(owner) for owner, what in named.items())
+    return "; ".join(_listed(what) + _owner(owner) for owner, what in named.items())
+
+
+def _listed(words: list[str]) -> str:
+    """The words in their order, each once with how often it comes."""
+    return ", ".join(f"{count} x {word}" if count > 1 else word for word, count in Counter(words).items())
 
 
 def _owner(name: str) -> str:

@@ -203,3 +203,13 @@ def test_the_guessed_peak():
     assert found.guessed_peak == found.peak.bytes == found.to_dict()["guessed_peak"], "no convolution in this net"
     assert "If each convolution's workspace stays within" in str(found)
     assert two("h200").guessed_peak is None and "guess" not in str(two("h200"))
+
+
+def test_equal_tensors_of_a_layer_are_counted_not_listed():
+    """Attention whose query, key and value are one Linear's output each keeps three inputs."""
+    text = (
+        "netcalc: 1\nname: Att\ninput: [N, 4, 8]\nlayers:\n  - q: {Linear: 8}\n  - k: {Linear: 8}\n    from: input\n"
+        "  - v: {Linear: 8}\n    from: input\n  - a: {ScaledDotProductAttention: 2}\n    from: [q, k, v]\n"
+    )
+    [line] = [line for line in netcalc.load(text).memory(2).format().splitlines() if line.startswith("a (Scaled")]
+    assert "3 x input" in line and "input, input" not in line
