@@ -175,4 +175,6 @@ class Engine:
             leaf.grad = gradient
         else:
             leaf.grad = self.tape.make(leaf.shape, leaf.dtype)
-        leaf.grad.storage.kind, leaf.grad.storage.what = "gradients", f"gradient of {leaf.name}"
+        storage = leaf.grad.storage
+        if storage.kind != "gradients":  # else it holds those of several parameters
+            storage.kind, storage.what = "gradients", f"gradient of {leaf.name}"

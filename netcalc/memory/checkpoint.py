@@ -35,6 +35,7 @@ def recomputed(op, run, inputs: list[Tensor]) -> list[Tensor]:
 class _Stretch:
     def __init__(self, op, run, inputs: list[Tensor], count: int):
         self.op, self.run, self.inputs, self.count = op, run, inputs, count
+        self.autocast = op.autocast
         self.saved: list | None = None
 
     def asked(self, number: int, backward):
@@ -54,10 +55,12 @@ class _Stretch:
         op, layer, module, grads = self.op, self.op.layer, self.op.module, self.op.grad_mode
         self.saved = []
         outer, op.again = op.again, self._keep
+        autocast, casts, op.autocast, op.casts = op.autocast, op.casts, self.autocast, {}  # a region of its own
         op.grad_mode = True
         with suppress(_EarlyStop):
             self.run([_detached(tensor) for tensor in self.inputs])
         op.again, op.grad_mode, op.module = outer, grads, module
+        op.autocast, op.casts = autocast, casts
         op.enter(layer)
 
     def _keep(self, saved: list[Tensor], outputs: list[Tensor]):

@@ -16,6 +16,7 @@ from ..export import losses
 from ..graph import Graph, Node
 from .autograd import Engine, reachable
 from .ops import Operations
+from .ops.cudnn import FLATTENED, weight_space
 from .ops.routing import equal_shares
 from .optimizers import Optimizer
 from .program import Program, Weights, refuse_unmodelled
@@ -107,7 +108,9 @@ class _Model:
         self.op = Operations(rules)
         self.op.sized, self.op.share = self.sized, run.share
         self.op.mark("setup", 0)
+        self.flat: dict[int, Tensor] = {}
         self.tensors = self._state(run.frozen)
+        self.flat.clear()
         self.inputs = [self._batch(value.shape, value.dtype, name) for name, value in graph.inputs.items()]
         self.program = Program(graph, emitter, self.op, self.tensors, run.checkpoint)
         if run.inplace:
@@ -135,13 +138,24 @@ class _Model:
                 ties.append((key, node.tied[name]))
                 continue
             real = self.op.rules.dtype if dtype == "float32" else dtype
-            tensor = self.op.make(self.sized(shape), real, what=key, kind=f"{kind}s")
+            tensor = self._weight(node, key, shape, real) or self.op.make(
+                self.sized(shape), real, what=key, kind=f"{kind}s"
+            )
             tensor.name = key
             tensor.leaf = kind == "parameter" and not node.frozen and id(node) not in frozen
             found[key] = tensor
         for key, (node, name) in ties:
             found[key] = found[node.key(name)]
         return found
+
+    def _weight(self, node: Node, key: str, shape, dtype: str) -> Tensor | None:
+        """A part of the buffer that a recurrent layer has for its weights on CUDA (flatten_parameters)."""
+        if not self.op.rules.cuda or node.type not in FLATTENED or node.tied:
+            return None
+        if id(node) not in self.flat:
+            room = weight_space({name: self.sized(size) for name, size in node.params.items()})
+            self.flat[id(node)] = self.op.make((room,), dtype, what=f"weights of {node.path}", kind="parameters")
+        return Tensor(self.flat[id(node)].storage, self.sized(shape), dtype)
 
     def _batch(self, shape, dtype: str, name: str) -> Tensor:
         real = self.op.rules.dtype if dtype == "float32" else dtype

@@ -10,13 +10,15 @@ from __future__ import annotations
 from ..arith import prod
 from ..facts import Row
 from ..language.names import DTYPE_BYTES
+from .ops.cudnn import FLATTENED
 from .profiles import Profile
 from .timeline import Timeline
 
-#: the beginning of a layer's type, and the figure of the device that it runs into
+#: the beginning of a layer's type, and the figures of the device that it runs into
 _RUNS_INTO = {
-    "Conv": "conv_workspace", "BatchNorm": "batch_norm_reserve", "LSTM": "rnn_reserve", "GRU": "rnn_reserve", "RNN": "rnn_reserve",
-    "ScaledDotProductAttention": "cudnn_sdpa_workspace", "MultiheadAttention": "cudnn_sdpa_workspace",
+    "Conv": ("conv_workspace",), "BatchNorm": ("batch_norm_reserve",),
+    "ScaledDotProductAttention": ("cudnn_sdpa_workspace",), "MultiheadAttention": ("cudnn_sdpa_workspace",),
+    **dict.fromkeys(FLATTENED, ("rnn_reserve", "rnn_workspace")),
 }  # fmt: skip
 
 
@@ -25,9 +27,12 @@ def figures(rows: list[Row], profile: Profile, dtype: str, inference: bool = Fal
 
     dtype: that of the products (under autocast, the autocast's): cuDNN's attention takes 16-bit types only.
     """
-    found = {figure for row in rows for start, figure in _RUNS_INTO.items() if row.type.startswith(start)}
+    whole = [row for row in rows if not row.type.endswith("Cell")]  # which a kernel of PyTorch's own runs
+    found = {one for row in whole for start, ones in _RUNS_INTO.items() if row.type.startswith(start) for one in ones}
+    if any(row.type in FLATTENED and row.node.layer.num_layers != 1 and row.node.layer.dropout != 0 for row in whole):
+        found.add("rnn_dropout_state")
     if inference:
-        found.discard("batch_norm_reserve")
+        found -= {"batch_norm_reserve", "rnn_reserve", "rnn_dropout_state"}
     if dtype == "float32" or (profile.value("sdpa_order") or ("",))[0] != "cudnn":
         found.discard("cudnn_sdpa_workspace")
     if any(row.macs != 0 for row in rows if isinstance(row.macs, int)):

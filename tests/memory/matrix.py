@@ -99,10 +99,6 @@ class Beside:
     def recurrent(self) -> bool:
         return any(node.type in ("LSTM", "GRU", "RNN") for node in self.net.graph.nodes)
 
-    def uncovered(self, device: str) -> str | None:
-        """Why FakeTensors cannot run the network, or None."""
-        return "cuDNN's recurrent layers have no kernel in name only" if self.recurrent and device == "cuda" else None
-
     def _steps_of(self, device, dtype, optimizer, foreach) -> list[list]:
         """The events of an optimizer's first and second step."""
         found = measure(self.net, self.sizes(1), device, dtype=dtype, optimizer=optimizer, foreach=foreach, saved=False)
@@ -154,10 +150,7 @@ class Beside:
         return found, theirs
 
     def line(self, cell: Cell) -> dict:
-        """What there is to say of a cell. status: "equal", "differs", "refused" by both, or "uncovered" with the reason."""
-        reason = self.uncovered(cell.device)
-        if reason:
-            return {**cell._asdict(), "status": "uncovered", "why": reason}
+        """What there is to say of a cell. status: "equal", "differs", or "refused" by both."""
         try:
             self.passes(cell.device, cell.dtype, cell.amp, cell.batch)
         except RuntimeError as error:

@@ -27,7 +27,7 @@ Made by `python -m tests.memory.matrix` and `python -m tests.memory.matrix_page`
 """
 
 
-WORDS = ("equal", "differs", "refused", "uncovered")
+WORDS = ("equal", "differs", "refused")
 
 
 def page(lines: list[dict]) -> str:
@@ -41,7 +41,7 @@ def page(lines: list[dict]) -> str:
         f"torch {torch.__version__}, {datetime.date.today().isoformat()}: {len(lines)} of {total} cells of the whole matrix were run "
         f"(batches {', '.join(map(str, batches))}; optimizers {', '.join(optimizers)}). "
         f"{_counted(lines)}.\n",
-        "*Refused*: PyTorch and netcalc both refuse the combination. *Uncovered*: FakeTensors cannot run it.\n",
+        "*Refused*: PyTorch and netcalc both refuse the combination.\n",
         *_table(lines),
         "",
         *_others(others),

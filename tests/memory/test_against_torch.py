@@ -73,3 +73,18 @@ def test_inference(name, device, private_side):
     found = measure(net, sizes, device, inference=True)
     steps = predicted(net, sizes, Rules(cuda=device == "cuda"), {}, True)
     assert peak(found.persistent, steps) == found.peak
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_what_is_recomputed_under_autocast(device, tmp_path, private_side):
+    """The stretch runs again in an autocast region of its own: weights are cast once more."""
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        "netcalc: 1\ninput: [N, 8]\nlayers:\n  - Linear: 8\n"
+        "  - b: [{Linear: 9}, ReLU, {Linear: 10}, Tanh]\n    checkpoint: true\n  - Linear: 4\n"
+    )
+    net = netcalc.load(path)
+    sizes = examples.sizes(net.graph, 2)
+    found = measure(net, sizes, device, amp="bfloat16")
+    steps = predicted(net, sizes, Rules(cuda=device == "cuda", autocast="bfloat16"), {}, False)
+    assert peak(found.persistent, steps) == found.peak

@@ -1,6 +1,7 @@
-"""Recurrent layers in 16 bits on the CPU, beside torch: the peaks of two training steps and what they save.
+"""Recurrent layers in 16 bits on the CPU and on CUDA's rules, beside torch: the peaks of two training steps and what is saved.
 
-An LSTM is oneDNN's where it runs the dtype, else steps of common operations, as RNN and GRU always are.
+On the CPU an LSTM is oneDNN's where it runs the dtype, else steps of common operations, as RNN and GRU always are. On CUDA all
+are cuDNN's, in name only (`oracle/cudnn.py`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from netcalc.memory.simulate import Run, training
 from netcalc.memory.tape import Rules
 
 from .compare import predicted
-from .matrix import peaks
+from .matrix import parting, peaks
 from .oracle import Event, measure
 from .oracle.measure import summed
 
@@ -27,6 +28,7 @@ AROUND = {
     "frozen": "input: [6, N, 8]\nlayers:\n  - Linear: 8\n  - one: {LAYER}\n    freeze: true\n  - Linear: 4\n",
     "frozen first": "input: [6, N, 8]\nlayers:\n  - one: {LAYER}\n    freeze: true\n  - Linear: 4\n",
     "its last state": "input: [6, N, 8]\nlayers:\n  - Linear: 8\n  - one: {LAYER}\n  - Linear: 4\n    from: one.h_n\n",
+    "recomputed": "input: [6, N, 8]\nlayers:\n  - Linear: 8\n  - b: [{LAYER}, {Linear: 5}]\n    checkpoint: true\n  - Linear: 4\n",
     "states of another": """
 inputs: {a: [N, 6, 8], b: [N, 5, 8]}
 layers:
@@ -48,7 +50,7 @@ CASES = [
       for kind in ("GRU", "RNN") for options in ("batch_first: true", "num_layers: 2, bidirectional: true, dropout: 0.2")),
     *(("behind a layer", line) for line in (BOTH, PROJECTED, TURNED, "LSTM: {hidden_size: 7, bias: false}")),
     *((place, BOTH) for place in AROUND if place not in ("behind a layer", "states of another")),
-    ("states of another", TURNED),
+    ("states of another", TURNED), ("recomputed", "GRU: {hidden_size: 7}"),
 ]  # fmt: skip
 DTYPES = {"bfloat16": ("bfloat16", None), "float16": ("float16", None), "autocast": ("float32", "bfloat16")}
 
@@ -63,10 +65,13 @@ def network(tmp_path, place: str, line: str):
     return netcalc.load(path)
 
 
-def agrees(net, dtype: str, amp: str | None = None, inference: bool = False, onednn: tuple = Rules().onednn_lstm):
-    sizes, rules = examples.sizes(net.graph, 2), Rules(dtype=dtype, autocast=amp, onednn_lstm=onednn)
-    theirs = measure(net, sizes, mode="followed", dtype=dtype, amp=amp, inference=inference)
+def agrees(net, dtype: str, amp: str | None = None, inference: bool = False, cuda: bool = False, onednn: tuple = Rules().onednn_lstm):  # fmt: skip
+    sizes, rules = examples.sizes(net.graph, 2), Rules(cuda=cuda, dtype=dtype, autocast=amp, onednn_lstm=onednn)
+    device, mode = ("cuda", "fake") if cuda else ("cpu", "followed")
+    theirs = measure(net, sizes, device, mode, dtype=dtype, amp=amp, inference=inference)
     ours = predicted(net, sizes, rules, {}, inference)
+    if cuda and not inference and not net.graph.nodes[-1].type.endswith("Cell"):
+        assert parting(ours, theirs.events) is None
     assert peaks(theirs.persistent, ours) == peaks(theirs.persistent, theirs.events)
     if not inference:
         saved = training(net.graph, net.exported().emitter, sizes, Run(rules, steps=1)).saved
@@ -125,6 +130,45 @@ def test_a_device_file_says_what_onednn_runs(tmp_path):
     net = network(tmp_path, "first", TURNED).at(N=3)
     old, new = (net.memory(dtype="bfloat16", device=device) for device in (str(path), "cpu"))
     assert old.peak.bytes < new.peak.bytes and "Assumed" in str(new) and "Assumed" not in str(old)
+
+
+ON_CUDA = {**DTYPES, "float32": ("float32", None), "autocast to float16": ("float32", "float16")}
+
+
+@pytest.mark.parametrize("name", ON_CUDA)
+@pytest.mark.parametrize("place, line", [
+    *CASES, ("behind a layer", "LSTM: {hidden_size: 7, proj_size: 5, bias: false}"),
+    ("alone", "GRU: {hidden_size: 7, bias: false, num_layers: 2, batch_first: true}"),
+])  # fmt: skip
+def test_training_on_cuda(tmp_path, place, line, name, private_side):
+    """One buffer for all weights, one for their gradients; autocast makes float16 whatever it is asked for."""
+    agrees(network(tmp_path, place, line), *ON_CUDA[name], cuda=True)
+
+
+@pytest.mark.parametrize("name", ON_CUDA)
+@pytest.mark.parametrize("line", [BOTH, TURNED])
+def test_inference_on_cuda(tmp_path, line, name, private_side):
+    agrees(network(tmp_path, "first", line), *ON_CUDA[name], inference=True, cuda=True)
+
+
+@pytest.mark.parametrize("name", ["float32", "autocast"])
+@pytest.mark.parametrize("kind", ["GRUCell", "LSTMCell"])
+@pytest.mark.parametrize("bias", ["true", "false"])
+def test_cells_on_cuda(tmp_path, kind, bias, name, private_side):
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        f"netcalc: 1\ninput: [N, 8]\nlayers: [{{Linear: 8}}, {{{kind}: {{hidden_size: 7, bias: {bias}}}}}]\n"
+    )
+    agrees(netcalc.load(path), *ON_CUDA[name], cuda=True)
+
+
+def test_weights_on_cuda_have_both_biases(tmp_path):
+    """Also where the layer has none: 2 directions of 4 gates of 7 rows, each with 8 and 7 weights and two biases."""
+    net = network(tmp_path, "alone", "LSTM: {hidden_size: 7, bidirectional: true, bias: false}").at(N=3)
+    trace = training(net.graph, net.exported().emitter, {}, Run(Rules(cuda=True))).trace
+    weights, gradients = ([s.bytes for s in trace.storages if s.kind == kind] for kind in ("parameters", "gradients"))
+    assert weights == [4 * 2 * 28 * (8 + 7 + 2)]
+    assert sorted(gradients) == sorted(2 * 2 * [4 * 28 * 7, 4 * 28 * 8])
 
 
 @pytest.mark.parametrize("kind", ["RNNCell", "GRUCell", "LSTMCell"])

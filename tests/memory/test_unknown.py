@@ -41,7 +41,17 @@ def test_what_a_network_runs_into():
         == figures(attention, load("a100"), "bfloat16")
         == ("cublaslt_workspace",)
     )
-    assert "rnn_reserve" in figures(rows("lstm_tagger", N=2, T=4), load("cuda"), "float32")
+    recurrent = rows("lstm_tagger", N=2, T=4)
+    of_cudnn = ("cublaslt_workspace", "rnn_reserve", "rnn_workspace")
+    assert figures(recurrent, load("cuda"), "float32") == of_cudnn
+    assert figures(recurrent, load("cuda"), "float32", inference=True) == (of_cudnn[0], of_cudnn[2])
+
+
+def test_dropout_between_recurrent_layers_and_cells():
+    text = "netcalc: 1\ninput: [N, T, 8]\nlayers: [{GRU: {hidden_size: 7, num_layers: 2, dropout: 0.1}}]\n"
+    assert "rnn_dropout_state" in figures(rows(text, N=2, T=4), load("h200"), "float32")
+    cell = "netcalc: 1\ninput: [N, 8]\nlayers: [{LSTMCell: {hidden_size: 7}}]\n"
+    assert figures(rows(cell, N=2), load("h200"), "float32") == ("cublaslt_workspace",)
 
 
 def test_the_guess_for_a_convolution():

@@ -14,7 +14,7 @@ _LOWER = {
     "convolution", "linear", "matmul", "bmm", "addmm", "prelu", "scaled_dot_product_attention",
 }  # fmt: skip
 _LOWER_CPU = _LOWER | {"mkldnn_rnn_layer"}
-_LOWER_CUDA = _LOWER | {"einsum", "mv", "recurrent_cell", "cudnn_rnn"}
+_LOWER_CUDA = _LOWER | {"einsum", "mv", "recurrent_cell"}
 _LOSSES = {
     "mse_loss", "smooth_l1_loss", "huber_loss", "l1_loss", "nll_loss", "kl_div", "poisson_nll_loss", "soft_margin_loss",
     "binary_cross_entropy_with_logits", "cosine_embedding_loss", "triplet_margin_loss", "margin_ranking_loss",

@@ -2,7 +2,7 @@
 
 On a CPU PyTorch runs them step by step out of common operations (ATen/native/RNN.cpp), except the LSTM without a
 projection, which oneDNN runs layer by layer where it can. On CUDA cuDNN runs all of them at once; how many bytes it keeps for the
-backward pass, its reserve, only cuDNN knows: here it is taken as 0 (`netcalc.memory.unknown` names it).
+backward pass, its reserve, only cuDNN knows.
 """
 
 from __future__ import annotations
@@ -10,20 +10,21 @@ from __future__ import annotations
 from ...errors import NetcalcError
 from ..tensors import Tensor
 from .autocast import autocast
-from .recurrent_libraries import Gates, RecurrentLibraries, Stack, gates
+from .cudnn import CuDNN
+from .onednn import Gates, Stack, gates
 
 GATES = {"lstm": 4, "gru": 3}
 
 
-class Recurrent(RecurrentLibraries):
+class Recurrent(CuDNN):
     def recurrent(self, options: dict, weights, x: Tensor, *given: Tensor) -> list[Tensor]:
         """The output and the last states: h_n, and c_n of an LSTM. options: those of a `Stack`."""
         stack = Stack(**options)
         states = given or self._zeros(stack, x)
         sides = ["", "_reverse"][: stack.directions]
-        params = [gates(weights, f"_l{number}{side}") for number in range(stack.layers) for side in sides]
         if self.rules.cuda:
-            return self.cudnn(stack, params, x, states)
+            return self.cudnn(stack, weights.found, x, states)
+        params = [gates(weights, f"_l{number}{side}") for number in range(stack.layers) for side in sides]
         if self.in_onednn(stack, x):
             return self.onednn(stack, params, x, states)
         x = self.transpose(x, 0, 1) if stack.batch_first else x

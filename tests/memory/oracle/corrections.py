@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from . import cudnn
 from .shares import Shares
 
 aten = torch.ops.aten
@@ -32,6 +33,8 @@ class Corrections(TorchDispatchMode):
             raise RuntimeError(
                 f"{function} of {' and '.join(str(x.dtype) for x in operands)}: their dtypes should be the same"
             )
+        if function in cudnn.KERNELS:
+            return cudnn.KERNELS[function](*args)
         found = function(*args, **(kwargs or {}))
         self.shares.noted(function, args, found)
         if function is aten.native_group_norm_backward.default and found[0] is not None:

@@ -17,7 +17,7 @@ from netcalc.oracle.loop import Loop as TrainingLoop
 from netcalc.oracle.loop import optimizer as make_optimizer
 from netcalc.oracle.storages import Storages
 
-from . import shim
+from . import cudnn, shim
 from .corrections import Corrections
 from .tracker import Functions, Tracker
 from .worker import elsewhere
@@ -102,6 +102,7 @@ def _measured(loop: Loop, mode: str, steps: int, rules: str, saved: bool) -> Mea
         if mode == "fake":
             if loop.device == "cuda":
                 stack.enter_context(shim.cuda_in_name())
+                stack.enter_context(cudnn.in_name())
             stack.enter_context(FakeTensorMode())
             stack.enter_context(Corrections(loop.shares))
         loop.build()
@@ -153,6 +154,8 @@ class Loop:
                 self.inputs = [self._random(*described) for described in self.batch]
         finally:
             torch.set_default_dtype(default)
+        if self.device == "cuda":
+            cudnn.flatten(self.model)
         self.targets = ()
         with torch.no_grad():
             if self.prepare:

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from unittest import mock
 
 import torch
 
@@ -66,7 +67,11 @@ def cuda_in_name():
     _dummy_kernels()
     library().shim_device(1)
     try:
-        yield
+        with (
+            mock.patch("torch.cuda.amp.common.amp_definitely_not_available", lambda: False),
+            mock.patch("torch.cuda.is_bf16_supported", lambda: True),
+        ):
+            yield
     finally:
         library().shim_device(0)
 

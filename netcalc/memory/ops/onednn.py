@@ -1,4 +1,4 @@
-"""Recurrent layers as libraries run them: oneDNN an LSTM on a CPU, cuDNN all of them on CUDA."""
+"""An LSTM as oneDNN runs it on a CPU (ATen/native/mkldnn/RNN.cpp), layer by layer."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _leading(count, size: int):
     return count + line if holds(divides(256, count)) else count
 
 
-class RecurrentLibraries(Heads):
+class OneDNN(Heads):
     def onednn(self, stack: Stack, params: list, x: Tensor, states: tuple) -> list[Tensor]:
         """mkldnn_rnn: each direction of each layer in one call. Variables hold what they hold there: the input, and the
         last output of each direction until the next layer's takes its place."""
@@ -117,23 +117,3 @@ class RecurrentLibraries(Heads):
             verb = "train" if self.grad_mode else "run"
             raise NetcalcError(f"error: oneDNN cannot {verb} the LSTM {self.layer} in {dtype} on this CPU, as autocast asks of it\n"
                                "  help: leave out --amp, or use --dtype")  # fmt: skip
-
-    def cudnn(self, stack: Stack, params: list, x: Tensor, states: tuple) -> list[Tensor]:
-        """_cudnn_rnn: input, states, weights and output are saved, and the reserve."""
-        flat = [p for gate in params for p in gate if p is not None]
-        x, *rest = (self.operand("cudnn_rnn", t) for t in (x, *states, *flat))
-        states, flat = rest[: len(states)], rest[len(states) :]
-        seen = self.transpose(x.alias(), 0, 1) if stack.batch_first else x
-        copy = self.contiguous(seen.alias(seen.shape, seen.strides)) if seen.strides is not None else None
-        out = self.make((*seen.shape[:2], stack.directions * stack.state), x.dtype, what="output")
-        last = [self.make(state.shape, x.dtype, what="last state") for state in states]
-        inputs = [x, *states, *flat]
-        shapes, needs, dtype = [t.shape for t in inputs], [t.needs_grad for t in inputs], x.dtype
-
-        def back(*grads):
-            made = [self.make(shape, dtype, what="gradient") for shape in shapes]
-            return [m if need else None for m, need in zip(made, needs, strict=True)]
-
-        del copy, seen
-        found = self.record("cudnn_rnn", [out, *last], inputs, back, [*inputs, out])
-        return [self.transpose(found[0], 0, 1) if stack.batch_first else found[0], *found[1:]]
