@@ -6,9 +6,8 @@ Equal sizes compare equal, and strided layers collapse to one quotient. Every sy
 from __future__ import annotations
 
 from fractions import Fraction
-from math import gcd
 
-from .atoms import Quotient, at, names_of, text_of, tight, to_sympy
+from .atoms import at, names_of, text_of, to_sympy
 
 NUMBERS = (int, Fraction)
 
@@ -49,7 +48,7 @@ class Formula:
                 terms[mono] = whole_or_fraction(total)
             else:
                 terms.pop(mono, None)
-        return _made(terms)
+        return made(terms)
 
     __radd__ = __add__
 
@@ -74,7 +73,7 @@ class Formula:
             for mono2, coef2 in other.terms.items():
                 key = _times(mono, mono2)
                 terms[key] = terms.get(key, 0) + coef * coef2
-        return _made({mono: whole_or_fraction(coef) for mono, coef in terms.items() if coef})
+        return made({mono: whole_or_fraction(coef) for mono, coef in terms.items() if coef})
 
     __rmul__ = __mul__
 
@@ -93,8 +92,10 @@ class Formula:
             if len(other.terms) == 1:
                 [(mono, coef)] = other.terms.items()
                 inverse = tuple((atom, -power) for atom, power in mono)
-                return self * _made({inverse: whole_or_fraction(Fraction(1) / coef)})
-            if (exact := _exact_quotient(self, other)) is not None:
+                return self * made({inverse: whole_or_fraction(Fraction(1) / coef)})
+            from .floors import exact_quotient
+
+            if (exact := exact_quotient(self, other)) is not None:
                 return exact
             raise TypeError(f"cannot divide by {other}")
         return NotImplemented
@@ -107,14 +108,14 @@ class Formula:
         return Formula({(): other}) / self if isinstance(other, NUMBERS) else NotImplemented
 
     def __floordiv__(self, other):
-        if isinstance(other, int):
-            return _floor_by_int(self, other)
-        if isinstance(other, Fraction):
-            return (self * other.denominator) // other.numerator
-        return _floor_by_formula(self, other) if isinstance(other, Formula) else NotImplemented
+        from .floors import floored
+
+        return floored(self, other) if isinstance(other, (Formula, *NUMBERS)) else NotImplemented
 
     def __rfloordiv__(self, other):
-        return _floor_by_formula(Formula({(): other}), self) if isinstance(other, NUMBERS) else NotImplemented
+        from .floors import floored
+
+        return floored(Formula({(): other}), self) if isinstance(other, NUMBERS) else NotImplemented
 
     def __mod__(self, other):
         return self - other * (self // other)
@@ -224,7 +225,9 @@ class Condition:
         self.op, self.left, self.right = op, left, right
 
     def __str__(self):
-        left = _remainder_text(self.left) if self.right == 0 and isinstance(self.left, Formula) else None
+        from .floors import remainder_text
+
+        left = remainder_text(self.left) if self.right == 0 and isinstance(self.left, Formula) else None
         return f"{left or self.left} {self.op} {self.right}"
 
     __repr__ = __str__
@@ -258,7 +261,7 @@ def whole_or_fraction(value):
     return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else value
 
 
-def _made(terms: dict):
+def made(terms: dict):
     """A Formula, or a plain number where no symbol is left."""
     if not terms:
         return 0
@@ -282,118 +285,6 @@ def _times(a: tuple, b: tuple) -> tuple:
     return tuple(sorted(((atom, power) for atom, power in powers.items() if power), key=_key))
 
 
-def _over(a: tuple, b: tuple) -> tuple | None:
-    """The monomial a / b, or None where it is not one."""
-    powers = dict(a)
-    for atom, power in b:
-        left = powers.get(atom, 0) - power
-        if left < 0:
-            return None
-        powers[atom] = left
-    return tuple((atom, power) for atom, power in powers.items() if power)
-
-
-def _floor_by_int(formula: Formula, divisor: int):
-    if divisor == 0:
-        raise ZeroDivisionError("division by zero")
-    if divisor < 0:
-        return _floor_by_int(-formula, -divisor)
-    if divisor == 1 and formula.is_whole():
-        return formula
-    if not formula.is_whole():
-        return _clear_fractions(formula, divisor)
-    outside, inside = {}, {}
-    for mono, coef in formula.terms.items():
-        if not mono:
-            quotient, coef = divmod(coef, divisor)
-            if quotient:
-                outside[mono] = quotient
-            if coef:
-                inside[mono] = coef
-        elif coef % divisor:
-            inside[mono] = coef
-        else:
-            outside[mono] = coef // divisor
-    rest = _made(inside)
-    if not isinstance(rest, Formula):
-        return _made(outside)
-    return _made(outside) + _quotient(rest, divisor)
-
-
-def _clear_fractions(formula: Formula, divisor: int):
-    scale = 1
-    for coef in formula.terms.values():
-        scale = scale * coef.denominator // gcd(scale, coef.denominator)
-    scaled = formula * scale
-    if scale > 1 and isinstance(scaled, Formula) and scaled.is_whole():
-        return _floor_by_int(scaled, divisor * scale)
-    return atom_formula(Quotient(formula, divisor))
-
-
-def _quotient(rest: Formula, divisor: int):
-    """floor(rest / divisor) with common factors cancelled and quotients of quotients joined."""
-    if all(coef < 0 for mono, coef in rest.terms.items() if mono):  # floor(-p/d) = -floor((p + d - 1)/d)
-        return -_floor_by_int(-rest + (divisor - 1), divisor)
-    common = divisor
-    for mono, coef in rest.terms.items():
-        if mono:
-            common = gcd(common, coef)
-    if common > 1:
-        rest = _made({m: c // common for m, c in rest.terms.items() if m or c // common})
-        divisor //= common
-    inner = [mono for mono in rest.terms if mono]
-    if len(inner) == 1 and rest.terms[inner[0]] == 1 and len(inner[0]) == 1:
-        atom, power = inner[0][0]
-        if power == 1 and isinstance(atom, Quotient) and isinstance(atom.den, int):
-            return _floor_by_int(atom.num + rest.terms.get((), 0) * atom.den, divisor * atom.den)
-    return atom_formula(Quotient(rest, divisor))
-
-
-def _floor_by_formula(formula: Formula, divisor: Formula):
-    if (exact := _exact_quotient(formula, divisor)) is not None:
-        return exact
-    if len(divisor.terms) > 1:
-        return atom_formula(Quotient(formula, divisor))
-    [(mono, coef)] = divisor.terms.items()
-    outside, inside = {}, {}
-    for term, c in formula.terms.items():
-        left = _over(term, mono)
-        if left is None or not isinstance(c, int) or c % coef:
-            inside[term] = c
-        else:
-            outside[left] = c // coef
-    rest = _made(inside)
-    if not isinstance(rest, Formula):
-        high = divisor.bounds()[0]
-        if rest == 0 or (high is not None and 0 <= rest < high):
-            return _made(outside)
-        rest = Formula({(): rest})
-    return _made(outside) + atom_formula(Quotient(rest, divisor))
-
-
-def _exact_quotient(formula: Formula, divisor: Formula):
-    """The polynomial formula / divisor where there is one with whole coefficients, else None (long division)."""
-    rest, quotient = formula, 0
-    lead, lead_coef = max(divisor.terms.items(), key=_order)
-    for _ in range(64):
-        if not isinstance(rest, Formula):
-            return quotient if rest == 0 else None
-        mono, coef = max(rest.terms.items(), key=_order)
-        left = _over(mono, lead)
-        if left is None or not isinstance(coef, int) or coef % lead_coef:
-            return None
-        step = _made({left: coef // lead_coef})
-        quotient = quotient + step
-        rest = rest - step * divisor
-    return None
-
-
-def _order(term):
-    """A total order of monomials in which the leading one of a product is the product of the leading ones."""
-    mono, _ = term
-    return sum(power for _, power in mono), sorted(((str(atom), power) for atom, power in mono), reverse=True)
-
-
 def atom_formula(atom) -> Formula:
     return Formula({((atom, 1),): 1})
 
@@ -413,15 +304,3 @@ def _sympy_symbol(name: str):
     import sympy
 
     return sympy.Symbol(name, integer=True, positive=True)
-
-
-def _remainder_text(formula: Formula) -> str | None:
-    """`a % d` for the formula a - d*(a//d), as a person would write it; None for any other."""
-    for mono, coef in formula.terms.items():
-        for atom, power in mono:
-            if power == 1 and isinstance(atom, Quotient) and isinstance(coef, int) and coef < 0:
-                divisor = _made({_over(mono, ((atom, 1),)): -coef})
-                number = formula + divisor * atom_formula(atom)
-                if isinstance(number, Formula) and number // divisor == atom_formula(atom):
-                    return f"{tight(number)} % {tight(divisor)}"
-    return None
