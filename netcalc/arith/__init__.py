@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from .assume import Assumed, Mixed, assuming, holds
 from .atoms import Extreme, Quotient, at, bounds_of, names_of, to_sympy
-from .formula import Condition, Formula, Undecided, atom_formula, divide, symbol
+from .domain import Domain
+from .floors import cancelled
+from .formula import Condition, Formula, Undecided, atom_formula, divide, replaced, symbol
 from .traced import Traced, call, named, plain
 
 __all__ = [
     "OPERATORS",
     "Assumed",
     "Condition",
+    "Domain",
     "Extreme",
     "Formula",
     "Mixed",
@@ -26,6 +29,7 @@ __all__ = [
     "assuming",
     "at",
     "at_least",
+    "atom_formula",
     "ceil_div",
     "compare",
     "divide",
@@ -41,6 +45,7 @@ __all__ = [
     "names_of",
     "plain",
     "prod",
+    "replaced",
     "same_shape",
     "symbol",
     "to_sympy",
@@ -88,6 +93,10 @@ def less(a, b):
 
 def divides(divisor, number):
     """Whether `number` is a multiple of `divisor`."""
+    if isinstance(divisor, Formula) or isinstance(number, Formula):
+        divisor, number = cancelled(divisor, number)
+        if type(number) is int and number == 1:
+            return equal(divisor, 1)
     return equal(number % divisor, 0)
 
 

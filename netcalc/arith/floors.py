@@ -132,13 +132,38 @@ def _order(term):
     return sum(power for _, power in mono), sorted(((str(atom), power) for atom, power in mono), reverse=True)
 
 
+def cancelled(a, b) -> tuple:
+    """Two numbers or formulas without their common factor, of whole numbers and symbols; these are at least 1."""
+    terms = [term for value in (a, b) for term in (value.terms if isinstance(value, Formula) else {(): value}).items()]
+    if not all(isinstance(coef, int) for _, coef in terms):
+        return a, b
+    number = gcd(*(coef for _, coef in terms)) or 1
+    powers = [{atom: power for atom, power in mono if isinstance(atom, str)} for mono, _ in terms]
+    common = {atom: min(each.get(atom, 0) for each in powers) for atom in powers[0]}
+    factor = tuple((atom, power) for atom, power in common.items() if power > 0)
+    if number == 1 and not factor:
+        return a, b
+    return tuple(
+        made({_over(mono, factor): coef // number for mono, coef in value.terms.items()})
+        if isinstance(value, Formula)
+        else value // number
+        for value in (a, b)
+    )
+
+
 def remainder_text(formula: Formula) -> str | None:
     """`a % d` for the formula a - d*(a//d), as a person would write it; None for any other."""
+    found = remainder(formula)
+    return found and f"{tight(found[0])} % {tight(found[1])}"
+
+
+def remainder(formula: Formula) -> tuple | None:
+    """(number, divisor) of the formula number - divisor*(number//divisor); None for any other."""
     for mono, coef in formula.terms.items():
         for atom, power in mono:
             if power == 1 and isinstance(atom, Quotient) and isinstance(coef, int) and coef < 0:
                 divisor = made({_over(mono, ((atom, 1),)): -coef})
                 number = formula + divisor * atom_formula(atom)
                 if isinstance(number, Formula) and number // divisor == atom_formula(atom):
-                    return f"{tight(number)} % {tight(divisor)}"
+                    return number, divisor
     return None

@@ -270,6 +270,19 @@ def made(terms: dict):
     return Formula(terms)
 
 
+def replaced(value, atoms: dict):
+    """A formula with other formulas for some of its atoms."""
+    if not isinstance(value, Formula):
+        return value
+    total = 0
+    for mono, coef in value.terms.items():
+        part = coef
+        for atom, power in mono:
+            part = part * (atoms[atom] ** power if atom in atoms and power > 0 else Formula({((atom, power),): 1}))
+        total = total + part
+    return total
+
+
 def _key(pair):
     return str(pair[0])
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import NamedTuple
 
-from ..arith import Undecided, names_of
+from ..arith import Domain, Undecided, names_of
 from ..errors import NetcalcError
 from ..memory import profiles
 from ..memory.conflicts import OF_A_STEP, in_words, refuse_conflicts
@@ -63,6 +63,7 @@ class Run(NamedTuple):
 
     tests: list[Test]
     trace: object
+    domain: Domain
 
     def holds(self, values: dict, size: int):
         """Where all conditions hold."""
@@ -120,7 +121,9 @@ class Runs:
         """Add the run of a design."""
         try:
             step = self.net.step(point, **self.running.options)
-            self.known.append(Run([Test(condition, self.ranges) for condition in step.assumed], step.trace))
+            domain = step.domain()
+            tests = [Test(condition, self.ranges) for condition in domain.conditions]
+            self.known.append(Run(tests, step.trace, domain))
         except Unbounded as problem:
             raise CannotRun(problem, problem.names) from None
         except (NetcalcError, Undecided, TypeError, ValueError) as problem:
@@ -128,7 +131,7 @@ class Runs:
 
 
 class Simulated:
-    """A figure of simulated steps as a function of arrays, exactly. make: from a trace to a function of its designs."""
+    """A figure of simulated steps as a function of arrays, exactly. make: from a run to a function of its designs."""
 
     def __init__(self, runs: Runs, make):
         self.runs, self.make = runs, make
@@ -144,23 +147,23 @@ class Simulated:
     def _of(self, at: int):
         if at not in self._made:
             try:
-                self._made[at] = self.make(self.runs.known[at].trace, self.runs.ranges, self.runs.running.limit)
+                self._made[at] = self.make(self.runs.known[at], self.runs.ranges, self.runs.running.limit)
             except Unbounded as problem:
                 raise CannotRun(problem, problem.names) from None
         return self._made[at]
 
 
-def _peak(trace, ranges: dict, limit) -> Compiled:
-    return Compiled(Timeline(trace).peak().bytes, ranges)
+def _peak(run: Run, ranges: dict, limit) -> Compiled:
+    return Compiled(Timeline(run.trace, run.domain).peak().bytes, ranges)
 
 
 class Replayed:
     """What the caching allocator needs to run designs within a limit: as `memory.fit.needed`, one design at a time."""
 
-    def __init__(self, trace, ranges: dict, limit: Limit):
-        self.trace, self.limit = trace, limit.bytes
-        self.peak = _peak(trace, ranges, limit)
-        sizes = {str(storage.bytes): storage.bytes for storage in trace.storages}
+    def __init__(self, run: Run, ranges: dict, limit: Limit):
+        self.trace, self.limit = run.trace, limit.bytes
+        self.peak = _peak(run, ranges, limit)
+        sizes = {str(storage.bytes): storage.bytes for storage in run.trace.storages}
         self.sizes = {text: Compiled(size, ranges) for text, size in sizes.items()}
 
     def __call__(self, values: dict):

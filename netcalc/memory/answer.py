@@ -6,11 +6,12 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from .. import facts
-from ..arith import Condition, assuming, at, symbol
+from ..arith import Condition, Domain, assuming, at, symbol
 from ..errors import NetcalcError, closest
 from ..graph import Graph, Node, Scope
 from ..language.names import DTYPE_BYTES
 from ..report.memory import Course, LayerMemory, Memory, SavedTensor, Simulated
+from ..report.sample import sample
 from . import profiles, simulate, unknown
 from .conflicts import OF_A_STEP, OF_THE_OPTIMIZER, refuse, refuse_conflicts
 from .optimizers import settled
@@ -39,8 +40,10 @@ def memory(
     sizes, count = _sizes(net, batch, accumulate, symbolic)
     rules, run = _run(graph, profile, given)
     emitter = net.exported().emitter
-    forward = simulate.inference(graph, emitter, sizes, rules)
-    trained = None if inference else simulate.training(graph, emitter, sizes, run)
+    point = sample(graph, sizes)
+    with assuming(point) as assumed:
+        forward = simulate.inference(graph, emitter, sizes, rules)
+        trained = None if inference else simulate.training(graph, emitter, sizes, run)
     table = facts.rows(graph, sizes, loss=not inference)
     named = _named_optimizer(given, rules)
     return Memory(
@@ -49,15 +52,27 @@ def memory(
             forward.trace, course(graph, table, sizes, dtype), count, dtype, named, _loss(graph), profile,
             amp, " ".join(checkpoint) if checkpoint else None, accumulate, _flops(table, run.checkpoint, inference) * accumulate,
             unknown.figures(table, profile, amp or dtype, inference), unknown.estimated(table, profile, amp or dtype, inference),
+            _domain(graph, sizes, assumed.taken, point),
         )
     )  # fmt: skip
 
 
+def _domain(graph: Graph, sizes: dict, assumed: tuple[Condition, ...], point: dict) -> Domain:
+    """The sizes that the spec allows and that run as the sample does."""
+    allowed = [condition.at(sizes) for condition, _ in graph.conditions]
+    return Domain([*(c for c in allowed if isinstance(c, Condition)), *assumed], point)
+
+
 class Step(NamedTuple):
-    """The trace of a training step, or of an inference, on symbols. assumed: the designs that run like that."""
+    """The trace of a training step, or of an inference, on symbols. assumed: what was noted of the sample, `point`."""
 
     trace: Trace
     assumed: tuple[Condition, ...]
+    point: dict
+
+    def domain(self, allowed=()) -> Domain:
+        """The designs that run like that, of those that are allowed by some conditions."""
+        return Domain([*allowed, *self.assumed], self.point)
 
 
 def step(net, point: dict, **options) -> Step:
@@ -81,7 +96,7 @@ def step(net, point: dict, **options) -> Step:
             if given["inference"]
             else simulate.training(graph, emitter, sizes, run)
         )
-    return Step(found.trace, assumed.taken)
+    return Step(found.trace, assumed.taken, point)
 
 
 def _run(graph: Graph, profile, given: dict) -> tuple[Rules, Run]:

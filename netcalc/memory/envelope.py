@@ -1,100 +1,211 @@
-"""The few of many formulas that a maximum needs: those below several others together are left out.
+"""The few of many formulas that a maximum needs: those that are nowhere above all others are left out.
 
-Of two formulas neither may be above the other for all sizes, and yet a third be above both or between them everywhere.
-What is left out is proven to be below; what stays may still be more than is needed.
+A formula whose coefficients, as a vector of `space`, are not above those of some mean of others is nowhere above the
+largest of these. Where one mean will not do for all sizes, they are cut into boxes, until it is proven for each or a point
+is found where the formula is the largest. What is left out is proven to be below; what stays without a point could not be
+decided.
 """
 
 from __future__ import annotations
 
-from fractions import Fraction
-from itertools import combinations, islice, product
-from operator import ge, mul
+from heapq import heappop, heappush
+from itertools import count, permutations
+from math import isqrt
+from operator import ge
+from typing import NamedTuple
 
-from ..arith import Formula, Quotient, compare, prod
+from ..arith import Domain, compare
+from .means import some_mean_above
+from .space import GREATEST, Space
 
-MANY = 120  # formulas beyond which pairs of them are not looked at, where there are maxima in them
 POINTS = 150  # at which it is looked which formula is the highest
+WORK = 30_000  # numbers that are looked at in all boxes, at most, to decide about all formulas
+STARTS, MOVES, STEPS = 3, 8, (4.0, 2.0, 1.4, 1.15, 1.05, 1.01, 1.0)  # of the search for a point
+ANYWHERE = Domain()
 
 
-def undominated(sizes: list) -> list[int]:
-    """The indices, ascending, of the sizes whose maximum is the maximum of all."""
-    vectors = _vectors(sizes)
-    kept = _reaching(sizes) if vectors is None else _front(vectors[1])
-    if len(kept) < 3:
-        return kept
-    lines = [_line(sizes[index]) for index in kept]
-    names = {name for name, *_ in lines if name != ""}
-    if None not in names and len(names) == 1:
-        return sorted(_hull([(slope, start, index) for (_, slope, start), index in zip(lines, kept, strict=True)]))
-    if vectors is not None:
-        return _unmixed(*vectors, kept)
-    return _unblended(sizes, kept) if len(kept) <= MANY else kept
+class Lead(NamedTuple):
+    """Where a formula is the highest. point: sizes for which it is above all others, None where none are known. share: at
+    how many of the points tried."""
+
+    point: dict | None
+    share: int = 0
+
+
+def undominated(sizes: list, domain: Domain = ANYWHERE) -> list[int]:
+    """The indices, ascending, of the sizes whose maximum is the maximum of all in the domain."""
+    return sorted(leads(sizes, domain, thorough=False))
+
+
+def leads(sizes: list, domain: Domain = ANYWHERE, thorough: bool = True) -> dict[int, Lead]:
+    """The sizes that the maximum of all needs, by index, each with where it is the highest. thorough: cut into boxes."""
+    first = list({str(size): index for index, size in reversed([*enumerate(sizes)])}.values())
+    space = Space([sizes[index] for index in first], domain)
+    if not space.known:
+        return dict.fromkeys((first[index] for index in _reaching([sizes[index] for index in first])), Lead(None))
+    found = _Envelope(space).leads(thorough)
+    return {
+        first[index]: lead._replace(point=lead.point and domain.named_point(lead.point))
+        for index, lead in found.items()
+    }
+
+
+def same_maximum(one: list, other: list, domain: Domain) -> bool:
+    """Whether two lists of sizes are proven to have the same maximum in the domain."""
+    return _covers(one, other, domain) and _covers(other, one, domain)
+
+
+def _covers(sizes: list, others: list, domain: Domain) -> bool:
+    """Whether none of the others is ever above all sizes."""
+    return all(
+        len(sizes) not in leads([*sizes, other], domain) for other in others if str(other) not in map(str, sizes)
+    )
 
 
 def _reaching(sizes: list) -> list[int]:
+    """The sizes that no single other one is known to reach."""
     kept: list[int] = []
     for index, size in enumerate(sizes):
-        if not any(_reaches(sizes[other], size) for other in kept):
-            kept = [other for other in kept if not _reaches(size, sizes[other])] + [index]
+        if not any(compare(">=", sizes[other], size) is True for other in kept):
+            kept = [other for other in kept if compare(">=", size, sizes[other]) is not True] + [index]
     return kept
 
 
-def _reaches(a, b) -> bool:
-    return compare(">=", a, b) is True
+class _Envelope:
+    def __init__(self, space: Space):
+        self.space = space
+        self.vectors = space.vectors(range(len(space.rows)))
+        self._number, self._left = count(), WORK
 
+    def leads(self, thorough: bool) -> dict[int, Lead]:
+        """By the index of a size."""
+        front = self._front()
+        sure = self._highest(front) if len(front) > 1 else {front[0]: Lead(None, 1)}
+        open = self._unmixed([*sure], [row for row in front if row not in sure])
+        for row in list(open) if thorough else ():
+            others = [other for other in (*sure, *open) if other != row]
+            decided = self._climb(row, others) or self._decide(row, others)
+            if decided is not False:
+                open.remove(row)
+            if decided:
+                sure[row] = Lead(decided)
+        found = sure | dict.fromkeys(open, Lead(None))
+        by_size: dict[int, Lead] = {}
+        for row, lead in found.items():
+            index = self.space.rows[row].size
+            known = by_size.get(index, Lead(None))
+            by_size[index] = Lead(known.point or lead.point, known.share + lead.share)
+        return by_size
 
-# -- sums of products as vectors: their coefficients, and their value where each product has the least that it can have. One
-# -- that is not below another in any of these is nowhere below it.
+    def _front(self) -> list[int]:
+        """The rows that no single other one is above of; the first of equal ones."""
+        vectors, kept = self.vectors, []
+        for row in sorted(range(len(vectors)), key=lambda row: vectors[row], reverse=True):
+            own = vectors[row]
+            if not any(all(map(ge, vectors[other], own)) for other in kept):
+                kept.append(row)
+        return sorted(kept)
 
+    def _highest(self, rows: list[int]) -> dict[int, Lead]:
+        """The rows that are above all others at some of the points that are tried."""
+        found: dict[int, Lead] = {}
+        for point in self.space.points(POINTS):
+            values = self.space.values(rows, point)
+            most = max(values)
+            if values.count(most) == 1:
+                row = rows[values.index(most)]
+                known = found.get(row, Lead(point))
+                found[row] = known._replace(share=known.share + 1)
+        return found
 
-def _vectors(sizes: list) -> tuple | None:
-    """(products with their least values, vectors) of polynomials in symbols and quotients; None where there is another
-    formula, or a quotient that may be negative."""
-    least: dict = {}
-    for size in sizes:
-        for mono in size.terms if isinstance(size, Formula) else ():
-            if mono not in least:
-                found = [_least(atom) if power > 0 else None for atom, power in mono]
-                if None in found:
-                    return None
-                least[mono] = prod(low**power for low, (_, power) in zip(found, mono, strict=True))
-    least.pop((), None)
-    found = []
-    for size in sizes:
-        terms = size.terms if isinstance(size, Formula) else {(): size}
-        start = sum(coef * least.get(mono, 1) for mono, coef in terms.items())
-        found.append((*(terms.get(mono, 0) for mono in least), start))
-    return least, found
+    def _unmixed(self, sure: list[int], rest: list[int]) -> list[int]:
+        """The rest without those that some mean of others is above of."""
+        kept: list[int] = []
+        for row in _from_the_ends(sorted(rest, key=lambda row: self.vectors[row])):
+            if not self._mixed(row, sure + kept):
+                kept.append(row)
+        for row in list(kept):
+            if self._mixed(row, sure + [other for other in kept if other != row]):
+                kept.remove(row)
+        return kept
 
+    def _mixed(self, row: int, others: list[int]) -> bool:
+        return bool(others) and some_mean_above(self.vectors[row], [self.vectors[other] for other in others])
 
-def _least(atom) -> int | None:
-    """A bound below a symbol or a quotient, from 0 on; None where there is none."""
-    if isinstance(atom, str):
-        return 1
-    low = atom.bounds()[0] if isinstance(atom, Quotient) else None
-    return low if low is not None and low >= 0 else None
+    def _climb(self, row: int, others: list[int]) -> dict | None:
+        """A point at which the row is above all others, looked for step by step from where it comes closest."""
+        points = sorted(self.space.points(POINTS), key=lambda point: self._ratio(row, others, point))[-STARTS:]
+        for point in reversed(points):
+            best = self._ratio(row, others, point)
+            for step in STEPS:
+                for _ in range(MOVES):
+                    near = max(self._around(point, step), key=lambda near: self._ratio(row, others, near))
+                    ratio = self._ratio(row, others, near)
+                    if ratio <= best:
+                        break
+                    point, best = near, ratio
+                    if ratio > 1:
+                        return point
+        return None
 
+    def _around(self, point: dict, step: float):
+        """The points one step away in a number, or in two that go against each other."""
 
-def _above(a: tuple, b: tuple) -> bool:
-    return all(map(ge, a, b))
+        def moved(name: str, up: bool) -> int:
+            low, high = self.space.box[name]
+            size = (
+                max(point[name] + 1, round(point[name] * step))
+                if up
+                else min(point[name] - 1, round(point[name] / step))
+            )
+            return max(low, size if high is None else min(size, high))
 
+        names = self.space.names
+        for name in names:
+            yield point | {name: moved(name, True)}
+            yield point | {name: moved(name, False)}
+        for one, other in permutations(names, 2):
+            yield point | {one: moved(one, True), other: moved(other, False)}
 
-def _front(vectors: list[tuple]) -> list[int]:
-    """Those that no other one is above; the first of equal ones."""
-    kept: list[int] = []
-    for index in sorted(range(len(vectors)), key=lambda index: vectors[index], reverse=True):
-        if not any(_above(vectors[other], vectors[index]) for other in kept):
-            kept.append(index)
-    return sorted(kept)
+    def _ratio(self, row: int, others: list[int], point: dict) -> float:
+        """How close the row comes to the largest of the others: above 1 where it is above them."""
+        own, *values = self.space.values([row, *others], point)
+        if own > max(values):
+            return 1 + (own - max(values)) / own + 1e-15 if self.space.domain.holds_free(point) else 0.0
+        return own / max(values)
 
+    def _decide(self, row: int, others: list[int]) -> dict | bool | None:
+        """A point at which the row is above all others, None where it is proven that there is none, False where neither
+        came out."""
+        boxes: list[tuple] = []
+        self._consider(boxes, row, others, self.space.box)
+        while boxes and self._left > 0:
+            ratio, _, point, box = heappop(boxes)
+            if ratio < -1:
+                return point if self.space.domain.holds_free(point) else False
+            own, *vectors = self.space.vectors([row, *others], box)
+            self._left -= len(own) * len(vectors)
+            if not some_mean_above(own, vectors):
+                parts = _halves(box)
+                if not parts:
+                    continue  # a single point, at which the row is not above
+                for part in parts:
+                    self._consider(boxes, row, others, part)
+        return False if boxes else None
 
-def _unmixed(least: dict, vectors: list[tuple], kept: list[int]) -> list[int]:
-    """Without those that some mean of two of the rest is above: the rest begins as those that are highest at some point."""
-    rest = _highest_somewhere(least, vectors, kept)
-    for index in _from_the_ends(sorted(kept, key=lambda index: vectors[index])):
-        if index not in rest and not any(_mixed_above(vectors[index], vectors[a], vectors[b]) for a, b in combinations(rest, 2)):  # fmt: skip
-            rest.append(index)
-    return sorted(rest)
+    def _consider(self, boxes: list, row: int, others: list[int], box: dict) -> None:
+        """Put a box among those to be looked at: first those in whose middle, or at whose ends, the row comes closest."""
+        best = None
+        for point in _looks(box):
+            own, *values = self.space.values([row, *others], point)
+            ratio = own / max(values)
+            if own > max(values) and self.space.domain.holds_free(point):
+                ratio = max(ratio, 1 + 1e-12)
+            elif ratio >= 1:
+                ratio = 1.0
+            if best is None or ratio > best[0]:
+                best = ratio, point
+        heappush(boxes, (-best[0], next(self._number), best[1], box))
 
 
 def _from_the_ends(items: list) -> list:
@@ -102,95 +213,25 @@ def _from_the_ends(items: list) -> list:
     return [items[place // 2] if place % 2 == 0 else items[-1 - place // 2] for place in range(len(items))]
 
 
-def _highest_somewhere(least: dict, vectors: list[tuple], kept: list[int]) -> list[int]:
-    atoms = {atom for mono in least for atom, _ in mono}
-    names = sorted({name for atom in atoms for name in ([atom] if isinstance(atom, str) else atom.names())})
-    each = max(3, int(POINTS ** (1 / len(names))))
-    grid = [1 << (28 * step // (each - 1)) for step in range(each)] if each < 29 else [1 << step for step in range(29)]
-    found = set()
-    for point in islice(product(grid, repeat=len(names)), 4 * POINTS):
-        values = dict(zip(names, point, strict=True))
-        known = {atom: values[atom] if isinstance(atom, str) else atom.at(values) for atom in atoms}
-        scale = [prod(known[atom] ** power for atom, power in mono) - low for mono, low in least.items()]
-        found.add(max(kept, key=lambda index: vectors[index][-1] + sum(map(mul, vectors[index], scale))))
-    return sorted(found)
+def _middle(low: int, high: int | None) -> int:
+    return min(high, isqrt(low * high)) if high is not None else min(8 * low, max(GREATEST, 2 * low))
 
 
-def _mixed_above(own: tuple, a: tuple, b: tuple) -> bool:
-    """Whether w*a + (1-w)*b is above for some weight w: a fraction near the middle of those that will do, then exactly."""
-    low, high = 0.0, 1.0
-    for c, first, second in zip(own, a, b, strict=True):
-        over, under = first - c, second - c  # w*over + (1-w)*under >= 0
-        if over > under:
-            low = max(low, -under / (over - under))
-        elif over < under:
-            high = min(high, under / (under - over))
-        elif under < 0:
-            return False
-        if low > high + 1e-9:  # rounding; what comes out is looked at exactly
-            return False
-    weight = Fraction((low + high) / 2).limit_denominator(1 << 20)
-    w, whole = weight.numerator, weight.denominator
-    return all(w * first + (whole - w) * second >= whole * c for c, first, second in zip(own, a, b, strict=True))
+def _looks(box: dict) -> list[dict]:
+    """The middle of a box, and its ends."""
+    ends = [{name: low for name, (low, _) in box.items()}]
+    ends += (
+        [{name: high for name, (_, high) in box.items()}] if all(high is not None for _, high in box.values()) else []
+    )
+    return [{name: _middle(*sides) for name, sides in box.items()}, *ends]
 
 
-# -- a + b*x in one symbol
-
-
-def _line(size) -> tuple:
-    """(symbol, b, a) of a size a + b*x; the symbol is "" for a number, None for any other formula."""
-    if not isinstance(size, Formula):
-        return "", 0, size
-    powers = [mono for mono in size.terms if mono]
-    if len(powers) != 1 or len(powers[0]) != 1 or powers[0][0][1] != 1 or not isinstance(powers[0][0][0], str):
-        return None, 0, 0
-    return powers[0][0][0], size.terms[powers[0]], size.terms.get((), 0)
-
-
-def _hull(lines: list[tuple]) -> list[int]:
-    """Those lines (slope, start, index) that are highest somewhere."""
-    hull: list = []
-    for line in sorted(lines):
-        while len(hull) > 1 and _hidden(hull[-2], hull[-1], line):
-            hull.pop()
-        hull.append(line)
-    return [index for *_, index in hull]
-
-
-def _hidden(low: tuple, middle: tuple, high: tuple) -> bool:
-    """Whether the middle one of three lines, slopes ascending, is nowhere above both others."""
-    (b1, a1, _), (b2, a2, _), (b3, a3, _) = low, middle, high
-    return (a1 - a3) * (b2 - b1) <= (a1 - a2) * (b3 - b1)
-
-
-# -- several symbols
-
-
-def _unblended(sizes: list, kept: list[int]) -> list[int]:
-    """Without those that a mean of two others, with some weights, is above of."""
-    terms = [size.terms if isinstance(size, Formula) else {(): size} for size in sizes]
-    for index in list(kept):
-        others = [other for other in kept if other != index]
-        if any(_below_mean(sizes, terms, index, a, b) for a, b in combinations(others, 2)):
-            kept = others
-    return kept
-
-
-def _below_mean(sizes: list, terms: list[dict], index: int, a: int, b: int) -> bool:
-    """Whether w*a + (1-w)*b >= the size at `index` for some weight w, coefficient by coefficient."""
-    low, high = 0.0, 1.0
-    own, first, second = terms[index], terms[a], terms[b]
-    for mono in {**own, **first, **second}:
-        c = own.get(mono, 0)
-        over, under = first.get(mono, 0) - c, second.get(mono, 0) - c  # w*over + (1-w)*under >= 0
-        slope = over - under
-        if slope > 0:
-            low = max(low, -under / slope)
-        elif slope < 0:
-            high = min(high, -under / slope)
-        elif under < 0:
-            return False
-        if low > high:
-            return False
-    weight = Fraction((low + high) / 2).limit_denominator(1 << 20)
-    return _reaches(weight * sizes[a] + (1 - weight) * sizes[b], sizes[index])
+def _halves(box: dict) -> list[dict]:
+    """A box cut in two, across the number that reaches furthest; empty for a single point."""
+    reach = {name: (high or max(GREATEST, 4 * low)) / max(low, 1) for name, (low, high) in box.items() if low != high}
+    if not reach:
+        return []
+    name = max(reach, key=reach.get)
+    low, high = box[name]
+    at = min(_middle(low, high), high - 1 if high is not None else 4 * low)
+    return [box | {name: (low, at)}, box | {name: (at + 1, high)}]

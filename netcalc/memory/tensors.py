@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import cmp_to_key
 
-from ..arith import at_least, equal, holds, less, prod
+from ..arith import at_least, divides, equal, holds, less, prod
 from ..language.names import DTYPE_BYTES
 
 
@@ -237,4 +237,4 @@ def view_strides(tensor: Tensor, shape: tuple) -> tuple | bool | None:
 
 
 def _divides(part, whole) -> bool:
-    return same(part * (whole // part), whole)
+    return whole % part == 0 if type(part) is int and type(whole) is int else holds(divides(part, whole))

@@ -10,8 +10,8 @@ from bisect import bisect_right
 from itertools import accumulate
 from typing import NamedTuple
 
-from ..arith import Extreme, Formula, atom_formula, is_array, maximum
-from .envelope import undominated
+from ..arith import Domain, Extreme, Formula, atom_formula, is_array, maximum
+from .envelope import ANYWHERE, Lead, leads, undominated
 
 #: every kind of storage, in the order in which people expect to read them: what stays, then what comes and goes
 KINDS = (
@@ -30,25 +30,34 @@ class Phase(NamedTuple):
     end: int
 
 
+class Candidate(NamedTuple):
+    """An instant that is the peak for some sizes. lead: such sizes, as far as they are known."""
+
+    event: int
+    bytes: object
+    lead: Lead
+
+
 class Peak(NamedTuple):
     """The most bytes alive at once in a stretch of the events.
 
     event: the event after which so many are alive (an array of them for arrays), -1 before the first one. candidates:
-    for formulas, (event, bytes) of each instant that is the peak for some sizes; else empty.
+    for formulas, each instant that is the peak for some sizes, in the order of time; else empty.
     """
 
     bytes: object
     event: object
     phase: Phase | None
     layer: str
-    candidates: tuple = ()
+    candidates: tuple[Candidate, ...] = ()
 
 
 class Timeline:
-    """A trace with its events summed up."""
+    """A trace with its events summed up. domain: the sizes for which its formulas hold."""
 
-    def __init__(self, trace):
-        self.trace = trace
+    def __init__(self, trace, domain: Domain = ANYWHERE):
+        self.trace, self.domain = trace, domain
+        self._known: dict[tuple, dict] = {}
         self.phases = phases(trace)
         self._layer_starts = [position for position, _ in trace.layers]
         self._peaks = self._scan()
@@ -61,7 +70,17 @@ class Timeline:
         found = [
             peak for peak in self._peaks if phase in (None, peak.phase.name) and step in (None, peak.phase.step)
         ]  # fmt: skip
-        return self._placed(_highest(found)) if found else None
+        return self._placed(self._highest(found)) if found else None
+
+    def _highest(self, peaks: list[Peak]) -> Peak:
+        """Of formulas with sizes for which each is the highest, looked for as long as it takes."""
+        may_be = tuple(one for peak in peaks for one in _instants(peak))
+        if not any(isinstance(peak.bytes, Formula) for peak in may_be):
+            return _highest(peaks, self.domain)
+        key = tuple(str(peak.bytes) for peak in may_be)  # both steps often have the same
+        if key not in self._known:
+            self._known[key] = leads([peak.bytes for peak in may_be], self.domain)
+        return _highest_formula(may_be, self.domain, self._known[key])
 
     @property
     def steps(self) -> list[int]:
@@ -72,7 +91,7 @@ class Timeline:
         """The peak of each phase. What is alive when a phase begins counts for it too."""
         found, level = [], 0
         for phase in self.phases:
-            peak, level = _peak_within(self.trace, phase, level)
+            peak, level = _peak_within(self.trace, phase, level, self.domain)
             found.append(peak)
         return found
 
@@ -121,7 +140,11 @@ class Timeline:
         levels = list(accumulate(_changes(self.trace, events)))
         if set(map(type, levels)) == {int}:
             return max(levels)
-        return maximum(*(level for level, (_, change) in zip(levels, events, strict=True) if change > 0))
+        tops = [level for level, (_, change) in zip(levels, events, strict=True) if change > 0]
+        if any(map(is_array, tops)):
+            return maximum(*tops)
+        found = [self.domain.tidied(tops[index]) for index in undominated(tops, self.domain)]
+        return found[0] if len(found) == 1 else atom_formula(Extreme("max", tuple(found)))
 
     # -- the whole course
 
@@ -166,11 +189,11 @@ def _ordered(kinds: dict) -> dict:
     return dict(sorted(kinds.items(), key=lambda item: order.get(item[0], len(order))))
 
 
-def _peak_within(trace, phase: Phase, level) -> tuple[Peak, object]:
+def _peak_within(trace, phase: Phase, level, domain: Domain) -> tuple[Peak, object]:
     """The peak of a phase that begins with `level` bytes alive, and the bytes alive at its end."""
     changes = _changes(trace, trace.events[phase.start : phase.end])
     if {type(level), *map(type, changes)} != {int}:
-        return _peak_of_any(trace, phase, level)
+        return _peak_of_any(trace, phase, level, domain)
     levels = list(accumulate(changes, initial=level))
     best = max(levels)
     return Peak(best, phase.start - 1 + levels.index(best), phase, ""), levels[-1]
@@ -182,7 +205,7 @@ def _changes(trace, events: list) -> list:
     return [change * storages[index].bytes for index, change in events]
 
 
-def _peak_of_any(trace, phase: Phase, level) -> tuple[Peak, object]:
+def _peak_of_any(trace, phase: Phase, level, domain: Domain) -> tuple[Peak, object]:
     """The same where sizes may be formulas or arrays."""
     best = level
     tops = [(phase.start - 1, level)]  # instants that an allocation leads up to and a free comes after
@@ -194,34 +217,36 @@ def _peak_of_any(trace, phase: Phase, level) -> tuple[Peak, object]:
         rising = change > 0
         level = level + change * trace.storages[index].bytes
         if len(tops) > MANY and is_array(level):  # not all of them in memory at once
-            best = _highest([Peak(size, event, phase, "") for event, size in tops])
+            best = _highest([Peak(size, event, phase, "") for event, size in tops], domain)
             tops = [(best.event, best.bytes)]
     if rising:
         tops.append((phase.end - 1, level))
-    return _highest([Peak(size, event, phase, "") for event, size in tops]), level
+    return _highest([Peak(size, event, phase, "") for event, size in tops], domain), level
 
 
-def _highest(peaks: list[Peak]) -> Peak:
+def _highest(peaks: list[Peak], domain: Domain) -> Peak:
     """The highest of several, the first of equal ones; for arrays one for each design, for formulas all that may be."""
     if any(is_array(peak.bytes) for peak in peaks):
         return _highest_each(peaks)
     if not any(isinstance(peak.bytes, Formula) for peak in peaks):
         return max(peaks, key=lambda peak: peak.bytes)
-    return _highest_formula([one for peak in peaks for one in _instants(peak)])
+    may_be = [one for peak in peaks for one in _instants(peak)]
+    return _highest_formula(may_be, domain, leads([peak.bytes for peak in may_be], domain, thorough=False))
 
 
-def _highest_formula(peaks: list[Peak]) -> Peak:
-    """The maximum of formulas, with the instants that can be the highest."""
-    kept = [peaks[index] for index in undominated([peak.bytes for peak in peaks])]
+def _highest_formula(peaks, domain: Domain, found: dict[int, Lead]) -> Peak:
+    """The maximum of formulas, with the instants that can be the highest: those that were found to lead."""
+    kept = sorted(found)
+    sizes = {index: domain.tidied(peaks[index].bytes) for index in kept}
     if len(kept) == 1:
-        return kept[0]
-    instants = tuple((peak.event, peak.bytes) for peak in kept)
-    highest = atom_formula(Extreme("max", tuple(peak.bytes for peak in kept)))  # none is above another
-    return kept[0]._replace(bytes=highest, candidates=instants)
+        return peaks[kept[0]]._replace(bytes=sizes[kept[0]])
+    instants = tuple(Candidate(peaks[index].event, sizes[index], found[index]) for index in kept)
+    highest = atom_formula(Extreme("max", tuple(sizes.values())))  # none is above another
+    return peaks[kept[0]]._replace(bytes=highest, candidates=instants)
 
 
 def _instants(peak: Peak) -> list[Peak]:
-    return [peak._replace(bytes=size, event=event, candidates=()) for event, size in peak.candidates] or [peak]
+    return [peak._replace(bytes=one.bytes, event=one.event, candidates=()) for one in peak.candidates] or [peak]
 
 
 def _highest_each(peaks: list[Peak]) -> Peak:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import product
-from math import gcd, lcm, prod
+from math import gcd, lcm
 
 from ..arith import Extreme, Formula, Quotient, Traced, at, names_of, symbol
-from ..arith.formula import atom_formula
 
 MAX_TERMS = 400  # beyond which nobody reads a factored form
 
@@ -130,86 +128,6 @@ def _most_shared(terms: list):
                 counts[atom] = counts.get(atom, 0) + 1
     best = max(counts, key=lambda atom: (counts[atom], str(atom)), default=None)
     return best if best is not None and counts[best] > 1 else None
-
-
-# -- maxima
-
-
-def cases(value, least: int = 1) -> list[tuple[object, str]]:
-    """The terms of a maximum, each with when it is the largest, in words; empty where the formula is no maximum.
-
-    In one name and where the terms are linear in it, these are ranges, from `least` on; elsewhere an example,
-    of those that have one first: the others were the largest at none of the points that were tried.
-    """
-    outer = _outermost(value)
-    if outer is None:
-        return []
-    items = [item + (value - atom_formula(outer)) for item in outer.items]
-    names = names_of(value)
-    lines = [_line(item, next(iter(names))) for item in items] if len(names) == 1 else [None]
-    if None in lines:
-        examples = _examples(items, sorted(names_of(value)), least)
-        return sorted(
-            ((item, examples.get(number, "")) for number, item in enumerate(items)), key=lambda case: not case[1]
-        )
-    [name] = names
-    ranges = _ranges(lines, least)
-    return [(items[which], _range_text(name, low, high)) for which, low, high in ranges]
-
-
-def _outermost(value):
-    """The maximum that a formula is, something added to it or not."""
-    if not isinstance(value, Formula):
-        return None
-    found = [mono[0][0] for mono, coef in value.terms.items() if coef == 1 and len(mono) == 1 and mono[0][1] == 1 and isinstance(mono[0][0], Extreme)]  # fmt: skip
-    return found[0] if len(found) == 1 and found[0].which == "max" else None
-
-
-def _line(item, name: str):
-    """(slope, constant) of a formula that is linear in a name, else None."""
-    terms = item.terms if isinstance(item, Formula) else {(): item}
-    if not set(terms) <= {(), ((name, 1),)}:
-        return None
-    return terms.get(((name, 1),), 0), terms.get((), 0)
-
-
-def _ranges(lines: list, first: int) -> list[tuple]:
-    """(number of the line, first, last) for whole numbers from `first` on; last is None at the end."""
-    found = []
-    while True:
-        which = max(range(len(lines)), key=lambda i: (lines[i][0] * first + lines[i][1], lines[i][0]))
-        slope, constant = lines[which]
-        crossings = [(constant - c) // (a - slope) + 1 for a, c in lines if a > slope]
-        if not crossings:
-            return [*found, (which, first, None)]
-        following = max(min(crossings), first + 1)
-        found.append((which, first, following - 1))
-        first = following
-
-
-def _examples(items: tuple, names: list, least: int) -> dict[int, str]:
-    """For items of a maximum a point at which they are the largest, in words; what has none among those tried has no words."""
-    found: dict[int, str] = {}
-    grid = [least, *(1 << power for power in range(2, 14))]
-    for point in sorted(product(grid, repeat=len(names)), key=prod) if len(names) <= 3 else ():
-        values = dict(zip(names, point, strict=True))
-        sizes = [at(item, values) for item in items]
-        which = sizes.index(max(sizes))
-        if which not in found:
-            found[which] = f"as at {', '.join(f'{name} = {size:,}' for name, size in values.items())}"
-    return found
-
-
-def _range_text(name: str, low: int, high: int | None) -> str:
-    if high is None:
-        return f"for every {name}" if low == 1 else f"for {name} >= {low:,}"
-    return (
-        f"for {name} <= {high:,}"
-        if low == 1
-        else f"for {name} = {low:,}"
-        if low == high
-        else f"for {low:,} <= {name} <= {high:,}"
-    )
 
 
 # -- floors

@@ -6,13 +6,15 @@ import re
 from typing import NamedTuple
 
 from .. import facts
-from ..arith import Condition, Formula, at, names_of, to_sympy
+from ..arith import Condition, Domain, Formula, at, names_of, to_sympy
+from ..arith.conditions import fewest
 from ..errors import NetcalcError
 from ..language.names import element
-from .algebra import cases, tree, without_floors
+from ..memory.envelope import ANYWHERE
+from .algebra import tree, without_floors
 from .blackboard import escaped
-from .conditions import fewest
 from .fold import lines
+from .maxima import SHOWN, Case, cases, items, left_out
 from .notation import Latex, Python, Text
 from .proof import check
 from .quantities import quantity, unmodelled
@@ -27,7 +29,7 @@ class FormulaResult(NamedTuple):
 
     names: what it is in, in the order wanted. conditions: what these must fulfil. checked: the number of random points
     at which it was compared with a counted network. groups: (label, formula) pairs that add up to it, if asked for.
-    ones: (name, figure) where a name must not be 1, and the figure where it is, if that is a number.
+    ones: (name, figure) where a name must not be 1, and the figure where it is. domain: the sizes that it is proven for.
     """
 
     model: str
@@ -42,14 +44,16 @@ class FormulaResult(NamedTuple):
     substituted: tuple = ()  # (name, formula) pairs
     unmodelled: tuple = ()  # what makes it a lower bound, in words
     ones: tuple = ()
+    domain: Domain = ANYWHERE
 
     def at(self, **values):
         """Its number for values of the names; a formula in those that are left out."""
         return at(self.value, values)
 
-    def cases(self) -> list:
-        """The terms of a maximum, each with when it is the largest, in words."""
-        return cases(self.value, 2 if self.ones else 1)
+    def cases(self) -> list[Case]:
+        """The terms of a maximum, each with the sizes for which it is the largest; the most important first."""
+        terms = items(self.value)
+        return cases(terms, self.domain) if terms else []
 
     def to_sympy(self):
         """As a sympy expression; its symbols are positive integers."""
@@ -66,9 +70,10 @@ class FormulaResult(NamedTuple):
             "formula": self.value if isinstance(self.value, int) else str(self.value),
             "factored": Python()(tree(self.value, self.names, factor=True)),
             "substituted": {name: str(value) for name, value in self.substituted},
-            "cases": [{"formula": str(item), "when": when} for item, when in self.cases()],
+            "cases": [{"formula": str(c.value), "when": c.when, "at": c.point} for c in self.cases()],
             "unmodelled": list(self.unmodelled),
             "conditions": list(map(str, self.conditions)),
+            "ones": {name: figure if isinstance(figure, int) else str(figure) for name, figure in self.ones},
             "groups": [{"label": label, "formula": str(value)} for label, value in self.groups],
             "checked_points": self.checked,
         }
@@ -94,17 +99,19 @@ def formula(net, name: str, substitute: dict | None = None, by_group: bool = Fal
     """A figure of a network as a formula in all that is free. substitute: formulas for some of its names."""
     asked, substitute = quantity(name), substitute or {}
     graph = net.graph
-    value, found = asked.of(net), dict(substitute)
+    value, domain = asked.run(net) if asked.run else (asked.of(net), ANYWHERE)
+    found = dict(substitute)
     unknown = [given for given in found if given not in graph.free]
     if unknown:
         raise NetcalcError(f"error: --substitute {unknown[0]}: `{unknown[0]}` is not free\n  help: free are {', '.join(graph.free) or 'no names; see --free'}")  # fmt: skip
-    checked = check(net, asked, value)
+    checked = check(net, asked, value, domain)
     value = at(value, found)
     groups = tuple((label, at(part, found)) for label, part in _groups(graph, asked)) if by_group else ()
-    conditions = [*(condition for condition, _ in graph.conditions), *checked.conditions()]
+    conditions = checked.domain.conditions if asked.run else [condition for condition, _ in graph.conditions]
     return FormulaResult(
         graph.spec.name, graph.variant, asked.name, asked.unit, value, _ordered(net, value, found), _open(conditions, found, value),
         checked.points, groups, tuple(found.items()), unmodelled(net, asked), tuple(checked.ones.items()),
+        ANYWHERE if found else checked.domain,
     )  # fmt: skip
 
 
@@ -164,14 +171,22 @@ def _text(result: FormulaResult) -> str:
     if result.substituted:
         found.append(f"With {', '.join(f'{name} = {value}' for name, value in result.substituted)}.")
     found += _offer(result)
-    from_two = len(result.ones) == len(result.names)
-    conditions = [str(c) for c in result.conditions if not (from_two and str(c) in [f"{n} >= 2" for n in result.names])]
+    conditions = list(map(str, result.conditions))
+    from_two = all(f"{name} >= 2" in conditions for name in result.names)
+    conditions = [text for text in conditions if not from_two or text not in [f"{name} >= 2" for name in result.names]]
     valid = f", with {' and '.join(conditions)}" if conditions else ""
     found.append(f"Valid for whole numbers from {1 + from_two} on{valid}.")
-    found += [f"For {name} = 1 it is {figure:,}." for name, figure in result.ones if figure is not None]
+    found += [line for name, figure in result.ones for line in _where_one(name, figure, result.names)]
     found += [f"Not modelled, so a lower bound: {text}." for text in result.unmodelled]
     found.append(_checked(result))
     return "\n".join(found)
+
+
+def _where_one(name: str, figure, names: tuple) -> list[str]:
+    terms = [_written(term, names) for term in items(figure)]
+    if not terms:
+        return [f"For {name} = 1 it is {_written(figure, names)}."]
+    return [f"For {name} = 1 it is the largest of", *(f"  {text}" for text in terms)]
 
 
 def _shorter(factored: str, plain: str) -> bool:
@@ -187,11 +202,16 @@ def _grouped(result: FormulaResult) -> list[str]:
     return [*parts, ""]
 
 
-def _cases(largest: list, names: tuple) -> list[str]:
+def _cases(largest: list[Case], names: tuple) -> list[str]:
     """The terms of a maximum below each other, each with when it is the largest."""
-    shown = [(_written(item, names), when) for item, when in largest]
+    shown = [(_written(case.value, names), case.when) for case in largest[:SHOWN]]
     wide = max(len(text) for text, _ in shown)
-    return ["the largest of", *(f"  {text:<{wide}}  {when}".rstrip() for text, when in shown)]
+    rest = len(largest) - SHOWN
+    return [
+        "the largest of",
+        *(f"  {text:<{wide}}  {when}".rstrip() for text, when in shown),
+        *([f"  {left_out(rest)}"] if rest > 0 else []),
+    ]
 
 
 def _wrapped(start: str, text: str) -> list[str]:
@@ -225,6 +245,8 @@ def _offer(result: FormulaResult) -> list[str]:
     if not offered:
         return []
     shown = " ".join(f"{name}={value}" for name, value in offered.items())
+    if items(result.value):
+        return [f"Without floors: --substitute {shown}"]
     order = tuple(name for name in result.names if name not in offered) + tuple(
         name for value in offered.values() for name in sorted(value.names())
     )

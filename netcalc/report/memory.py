@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from ..arith import is_array
+from ..arith import Domain, is_array
 from ..facts import Row, total
 from ..graph import Graph
 from ..memory.allocator import Usage, replay
+from ..memory.envelope import ANYWHERE, Lead
 from ..memory.profiles import Figure, Profile
 from ..memory.timeline import Timeline
 from ..memory.unknown import guessed_workspaces, peak_with
@@ -74,7 +75,7 @@ class Simulated:
     inference was asked for. inference: one forward pass without gradients. batch: a number, or a formula while it is
     free. flops: of one step, recomputation included. optimizer and loss are text for people ("AdamW (foreach)",
     "CrossEntropyLoss", "mean of the outputs"). unknown: names of those figures of the device that this model runs into
-    and that are not in the numbers. notes: what else the reader should know.
+    and that are not in the numbers. notes: what else the reader should know. domain: the sizes that formulas hold for.
     """
 
     graph: Graph
@@ -94,12 +95,24 @@ class Simulated:
     flops: object = 0
     unknown: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    domain: Domain = ANYWHERE
+
+
+class MayBe(NamedTuple):
+    """An instant that is the peak for some sizes; `lead` has such sizes, and how often it is among those tried."""
+
+    phase: str
+    step: int
+    layer: str
+    event: str
+    bytes: object
+    lead: Lead
 
 
 class Instant(NamedTuple):
     """The instant at which most bytes are alive. event: what is allocated then. live: bytes by kind.
 
-    candidates: while sizes are free, the instants that may be it: (phase, layer, what, bytes).
+    candidates: while sizes are free, the instants that may be it.
     """
 
     bytes: object
@@ -108,7 +121,7 @@ class Instant(NamedTuple):
     layer: str
     event: str
     live: dict
-    candidates: tuple = ()
+    candidates: tuple[MayBe, ...] = ()
 
 
 class Memory(Result):
@@ -127,13 +140,14 @@ class Memory(Result):
     @cached_property
     def timeline(self) -> Timeline:
         """Of the training steps; of the forward pass where only inference was asked for."""
-        return Timeline(self.simulated.trace if self.trains else self.simulated.inference)
+        return Timeline(self.simulated.trace if self.trains else self.simulated.inference, self.simulated.domain)
 
     @cached_property
     def inference(self) -> Timeline | None:
         if not self.trains:
             return self.timeline
-        return None if self.simulated.inference is None else Timeline(self.simulated.inference)
+        run = self.simulated
+        return None if run.inference is None else Timeline(run.inference, run.domain)
 
     @cached_property
     def peak(self) -> Instant:
@@ -144,13 +158,17 @@ class Memory(Result):
         if is_array(peak.bytes):
             return Instant(peak.bytes, "", 0, "", "", {})
         line = self.timeline
-        may_be = tuple(
-            (line.phase(event).name, line.layer(event), self._event(event), size) for event, size in peak.candidates
-        )
+        may_be = tuple(self.may_be(one) for one in peak.candidates)
         name = "inference" if not self.trains else peak.phase.name
         return Instant(
             peak.bytes, name, peak.phase.step, peak.layer, self._event(peak.event), line.live(peak.event), may_be
         )
+
+    def may_be(self, one) -> MayBe:
+        """A candidate of a peak in words."""
+        line, phase = self.timeline, self.timeline.phase(one.event)
+        name = phase.name if self.trains else "inference"
+        return MayBe(name, phase.step, line.layer(one.event), self._event(one.event), one.bytes, one.lead)
 
     def _event(self, event: int) -> str:
         trace = self.timeline.trace
@@ -258,6 +276,11 @@ class Memory(Result):
                 "layer": peak.layer,
                 "event": peak.event,
                 "live": {kind: exact(size) for kind, size in peak.live.items()},
+                **(
+                    {"cases": [_case(one) for one in peak.candidates], "conditions": self.conditions}
+                    if peak.candidates
+                    else {}
+                ),
             },
             "allocator": None if self.allocated is None else self.allocated._asdict(),
             "unknown": [
@@ -268,6 +291,11 @@ class Memory(Result):
             "course": self._course(),
             "layers": self.rows,
         }
+
+    @property
+    def conditions(self) -> list[str]:
+        """What sizes must fulfil for its formulas to hold."""
+        return list(map(str, self.simulated.domain.conditions))
 
     def _course(self) -> dict:
         course, batch = self.simulated.course, self.simulated.batch
@@ -302,6 +330,12 @@ class Memory(Result):
         from .table import csv_text
 
         return csv_text([{**row, "saved": _flat(row["saved"])} for row in self.rows])
+
+
+def _case(one: MayBe) -> dict:
+    """For JSON; at: sizes for which it is the peak, null where none are known."""
+    found = one._replace(bytes=exact(one.bytes))._asdict()
+    return {**{name: value for name, value in found.items() if name != "lead"}, "at": one.lead.point}
 
 
 def _flat(saved: list[dict]) -> str:

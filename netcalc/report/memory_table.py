@@ -8,6 +8,7 @@ from ..arith import Formula
 from ..facts import total
 from ..memory.timeline import KINDS
 from .fold import Line, lines
+from .maxima import SHOWN, cases, items, left_out
 from .memory import PHASES, Memory
 from .results import _folded_note
 from .table import NOTHING, Table, mebibytes, percent, shape
@@ -18,6 +19,7 @@ LABELS = {
     "temporary": "temporaries", "workspace": "workspaces",
 }  # fmt: skip
 MIB = 1 << 20
+FEW = 4  # formulas that are shown of the largest of many, where it is not the peak of all
 
 
 def sections(memory: Memory, depth: int | None, expand: bool) -> list[Table]:
@@ -52,7 +54,11 @@ class Unit:
 # -- what the table is about
 
 
-_FROM_TWO = "Formulas hold for sizes from 2 on: with a size of 1 a tensor can be laid out in other ways."
+def holds(memory: Memory) -> list[str]:
+    """The sizes that formulas hold for."""
+    if not isinstance(memory.peak.bytes, Formula) or not memory.conditions:
+        return []
+    return [f"Formulas hold where {' and '.join(memory.conditions)}: other sizes can be laid out in other ways."]
 
 
 def _above(memory: Memory) -> list[str]:
@@ -67,7 +73,7 @@ def _above(memory: Memory) -> list[str]:
     batch = f" (batch {run.batch})" if not isinstance(run.batch, Formula) else ""
     title = memory._title()[0]
     found = [title if batch and f"[{run.batch}," in title else title + batch, what, *peak_lines(memory)]
-    return [*found, _FROM_TWO] if isinstance(memory.peak.bytes, Formula) else found
+    return [*found, *holds(memory)]
 
 
 def _device(profile) -> str:
@@ -78,12 +84,22 @@ def _device(profile) -> str:
 def peak_lines(memory: Memory) -> list[str]:
     peak = memory.peak
     if peak.candidates:
-        found = [f"Peak: {peak.bytes} bytes, one of"]
-        return found + [
-            f"  {_bytes(size)}: {_phase(phase)}, {_place(layer, what)}" for phase, layer, what, size in peak.candidates
+        shown = [
+            (f"{_bytes(case.value)}  {case.when}", f"{_phase(one.phase)}, {_place(one.layer, one.event)}")
+            for case, one in _cases(memory, peak.candidates)
         ]
+        lines = [line for text, where in shown[:SHOWN] for line in (f"  {text}", f"      {where}")]
+        rest = len(shown) - SHOWN
+        return ["Peak: the largest of", *lines, *([f"  {left_out(rest)}"] if rest > 0 else [])]
     when = f"{_phase(peak.phase)}" + (f" of step {peak.step}" if memory.trains and peak.step else "")
     return [f"Peak: {exactly(peak.bytes)}, {when}, {_place(peak.layer, peak.event)}."]
+
+
+def _cases(memory: Memory, may_be: tuple) -> list[tuple]:
+    """The instants of a peak, each with the sizes for which it is the highest; the most important first."""
+    leads = {number: one.lead for number, one in enumerate(may_be)}
+    found = cases([one.bytes for one in may_be], memory.simulated.domain, leads)
+    return [(case, may_be[case.number]) for case in found]
 
 
 def _phase(name: str) -> str:
@@ -114,7 +130,8 @@ def _kinds(memory: Memory) -> Table:
     unit = Unit([*most.values(), memory.peak.bytes])
     columns = [("Where the bytes go", "left", 0), (f"Most at a time ({unit.name})", "right", 0)]
     if free:
-        return Table(columns, [[label(kind), unit.text(most[kind])] for kind in kinds], None, _above(memory), [])
+        rows = [row for kind in kinds for row in _rows_of(label(kind), most[kind], unit)]
+        return Table([columns[0], (columns[1][0], "left", 0)], rows, None, _above(memory), [])
     columns += [(f"At the peak ({unit.name})", "right", 0), ("Share", "right", 0)]
     whole = memory.peak.bytes
     rows = [
@@ -123,6 +140,15 @@ def _kinds(memory: Memory) -> Table:
     ]
     sums = ["Peak", "", unit.text(whole), percent(whole, whole)]
     return Table(columns, rows, sums, _above(memory), [*_largest(memory), *_allocator(memory), *_unknown(memory)])
+
+
+def _rows_of(name: str, size, unit: Unit) -> list[list[str]]:
+    """A row for a size; for the largest of several a row for each."""
+    terms = [unit.text(term) for term in items(size)]
+    if len(terms) < 2:
+        return [[name, unit.text(size)]]
+    more = [["", f"... and {len(terms) - FEW} more"]] if len(terms) > FEW else []
+    return [[name, "the largest of"], *(["", f"  {text}"] for text in terms[:FEW]), *more]
 
 
 def label(kind: str) -> str:
@@ -182,6 +208,8 @@ def _phases(memory: Memory) -> Table:
     entries.append(("whole step", None, [memory.timeline.peak(None, step) for step in (steps[0], steps[-1])]))
     inference = None if memory.inference is None else memory.inference.peak()
     unit = Unit([inference and inference.bytes, *(peak.bytes for _, _, peaks in entries for peak in peaks if peak)])
+    if unit.free:
+        return _free_phases(memory, inference, entries)
     columns = [("Peak of each phase", "left", 0), (f"First step ({unit.name})", "right", 0), (f"Later steps ({unit.name})", "right", 0),
                ("Layer", "left", 1)]  # fmt: skip
     rows = []
@@ -190,7 +218,7 @@ def _phases(memory: Memory) -> Table:
     for label, name, (first, later) in entries:
         shown = later or first
         where = _layer_of(shown)
-        if name is None and not shown.candidates:
+        if name is None:
             where = ", ".join([_phase(shown.phase.name), *([shown.layer] if shown.layer else [])])
         rows.append([label, *(unit.text(peak and peak.bytes) for peak in (first, later)), where])
     if steps[0] == steps[-1]:
@@ -198,15 +226,41 @@ def _phases(memory: Memory) -> Table:
     return Table(columns, rows, None, [], _course(memory))
 
 
+def _free_phases(memory: Memory, inference, entries: list) -> Table:
+    """The phases while sizes are free: a row for each formula that is the peak for some sizes."""
+    columns = [("Peak of each phase", "left", 0), ("Step", "left", 0), ("Bytes", "left", 0), ("Layer", "left", 1),
+               ("Where it is the largest", "left", 2)]  # fmt: skip
+    rows = [] if inference is None else _phase_rows(memory, "inference forward", "", inference)
+    for title, _, (first, later) in entries:
+        if first and later and str(first.bytes) == str(later.bytes):
+            rows += _phase_rows(memory, title, "every", later)
+        else:
+            rows += _phase_rows(memory, title, "first", first) if first else []
+            rows += _phase_rows(memory, title, "later", later) if later else []
+    return Table(columns, rows, None, [], _course(memory))
+
+
+def _phase_rows(memory: Memory, title: str, step: str, peak) -> list[list[str]]:
+    if not peak.candidates:
+        return [[title, step, str(peak.bytes), peak.layer or NOTHING, ""]]
+    may_be = tuple(memory.may_be(one) for one in peak.candidates)
+    found = _cases(memory, may_be)
+    rows = [["", "", str(case.value), one.layer or NOTHING, case.when] for case, one in found[:FEW]]
+    rows[0][:2] = [title, step]
+    return rows + ([["", "", f"... and {len(found) - FEW} more", "", ""]] if len(found) > FEW else [])
+
+
 def _inference_phase(memory: Memory) -> Table:
     peak = memory.timeline.peak()
+    if isinstance(peak.bytes, Formula):
+        return _free_phases(memory, peak, [])
     unit = Unit([peak.bytes])
     columns = [("Peak of each phase", "left", 0), (f"Bytes ({unit.name})", "right", 0), ("Layer", "left", 1)]
     return Table(columns, [["inference forward", unit.text(peak.bytes), _layer_of(peak)]], None, [], _course(memory))
 
 
 def _layer_of(peak) -> str:
-    return "depends on the sizes" if peak.candidates else peak.layer or NOTHING
+    return peak.layer or NOTHING
 
 
 def _course(memory: Memory) -> list[str]:

@@ -3,65 +3,84 @@
 from __future__ import annotations
 
 import random
-from math import lcm
+from itertools import combinations
 from typing import NamedTuple
 
-from ..arith import Condition, Formula, at, names_of, symbol
+from ..arith import Domain, Formula, at, names_of
 from ..errors import NetcalcError, SpecError
-from .algebra import floors
+from ..memory.envelope import same_maximum
+from .maxima import items
+from .sample import step_of
 
 POINTS = 5  # at which a formula is compared with a counted network
+RUNS = 2  # the same where it is that of a run, which is proven for all sizes that run alike
+SLICED = 3  # names whose size of 1 is looked at
 MAX_TRIES = 400  # random points that may be looked at to find those that meet all conditions
 
 
 class Checked(NamedTuple):
-    """points: how many were compared. ones: names that must not be 1, with the figure where they are (None where that
-    depends on other names): a tensor with a size of 1 can be laid out in ways that others cannot."""
+    """points: how many were compared. domain: the sizes that the formula is proven for. ones: of names that must not be 1
+    the figure, in the others, where they are: a tensor with a size of 1 can be laid out in ways that others cannot."""
 
     points: int
-    ones: dict
-
-    def conditions(self) -> list[Condition]:
-        return [Condition(">=", symbol(name), 2) for name in self.ones]
+    domain: Domain
+    ones: dict = {}
 
 
-def check(net, asked, value) -> Checked:
+def check(net, asked, value, domain: Domain) -> Checked:
     """Compare a formula with counted networks. Raises NetcalcError where it differs."""
     if not isinstance(value, Formula) or not net.graph.free:
-        return Checked(0, {})
-    ones = _ones(net, asked, value) if asked.ones else {}
+        return Checked(0, domain)
+    domain, ones = _from_one(net, asked, value, domain) if asked.run else (domain, {})
     checked = 0
-    for point, counted in _counted(net, asked, value, {}):
-        if any(point[name] == 1 for name in ones):
-            continue
+    for point, counted in _counted(net, asked, value, domain):
         if at(value, point) != counted:
             where = ", ".join(f"{name} = {number}" for name, number in point.items())
             raise NetcalcError(f"error: the formula of {asked.name} gives {at(value, point)} for {where}, but the network counted there has {counted}\n"
                                "  help: this is a fault of netcalc; please report it with the spec")  # fmt: skip
         checked += 1
-        if checked == POINTS:
+        if checked == (RUNS if asked.run else POINTS):
             break
-    return Checked(checked, ones)
+    return Checked(checked, domain, ones)
 
 
-def _ones(net, asked, value) -> dict:
-    """The names whose formula does not hold where they are 1, with the figure there."""
-    names, found = names_of(value), {}
-    for name in net.graph.free:
-        if name not in names:
-            continue
-        for _, (point, counted) in zip(
-            range(1 if names == {name} else POINTS), _counted(net, asked, value, {name: 1}), strict=False
-        ):
-            if at(value, point) != counted:
-                found[name] = counted if names == {name} else None
+def _from_one(net, asked, value, domain: Domain) -> tuple[Domain, dict]:
+    """The domain with sizes of 1 where the formula is proven for these too, and the figures where it is another one."""
+    names = [name for name in net.graph.free if domain.least.get(name) == 2 and name in names_of(value)]
+    also: list[str] = []
+    ones = {}
+    for name in names if len(names) <= SLICED else ():
+        slices = [
+            dict.fromkeys((name, *others), 1) for count in range(len(also) + 1) for others in combinations(also, count)
+        ]
+        for fixed in slices:
+            figure = _sliced(net, asked, fixed)
+            if figure is None or not same_maximum(_terms(at(value, fixed)), _terms(figure[0]), figure[1]):
+                if figure is not None and len(fixed) == 1:
+                    ones[name] = figure[0]
                 break
-    return found
+        else:
+            also.append(name)
+    return domain.from_one(also), ones
 
 
-def _counted(net, asked, value, fixed: dict):
-    """Random points that meet all conditions, with the figure of the network that is counted there."""
-    for point in _points(net.graph, value, random.Random(0), fixed):
+def _sliced(net, asked, fixed: dict) -> tuple | None:
+    """The figure, and its domain, of the network with numbers for some names; None where there is no such network."""
+    try:
+        return asked.run(bound(net, fixed))
+    except NetcalcError:
+        return None
+
+
+def _terms(value) -> list:
+    return items(value) or [value]
+
+
+def _counted(net, asked, value, domain: Domain):
+    """Random points of the domain that meet all conditions, with the figure of the network that is counted there."""
+    for point in _points(net.graph, value, random.Random(0)):
+        if not domain.holds(point):
+            continue
         try:
             yield point, asked.of(bound(net, point))
         except SpecError:  # a size that the conditions do not know of, such as more layers than fit
@@ -74,19 +93,12 @@ def bound(net, values: dict):
     return type(net)(net.spec, {**net.given, **values}, net.variant_name, left)
 
 
-def _points(graph, value, dice, fixed: dict):
-    """Random values for everything free that meet all conditions, small ones first; `fixed` have theirs."""
+def _points(graph, value, dice):
+    """Random values for everything free that meet all conditions, small ones first."""
     conditions = [condition for condition, _ in graph.conditions]
-    steps = {name: _step(name, value, conditions) for name in graph.free}
+    steps = {name: step_of(name, value, conditions) for name in graph.free}
     for attempt in range(MAX_TRIES):
         most = 8 << min(attempt // 50, 6)
-        point = {name: dice.randint(1, most) * dice.choice((1, steps[name])) for name in graph.free} | fixed
+        point = {name: dice.randint(1, most) * dice.choice((1, steps[name])) for name in graph.free}
         if all(condition.at(point) is True for condition in conditions):
             yield point
-
-
-def _step(name: str, value, conditions: list) -> int:
-    """A number whose multiples meet conditions of divisibility."""
-    quotients = [*floors(value), *(q for c in conditions for q in (*floors(c.left), *floors(c.right)))]
-    dens = [q.den for q in quotients if isinstance(q.den, int) and name in names_of(q.num)]
-    return min(lcm(*dens), 1 << 12) if dens else 1

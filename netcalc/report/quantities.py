@@ -11,18 +11,20 @@ from typing import NamedTuple
 from .. import facts
 from ..errors import NetcalcError, closest
 from ..facts import total
+from ..memory.timeline import Timeline
+from .sample import sample
 
 
 class Quantity(NamedTuple):
-    """A figure of a network. of: its number or formula. row: the attribute of a row that it is the sum of, if it is.
-    ones: whether its formula can be another one where a size is 1. title: the head of its column."""
+    """A figure of a network. of: its number or formula. row: the attribute of a row that it is the sum of, if it is. run:
+    where the formula is that of a run, it and the sizes that run alike. title: the head of its column."""
 
     name: str
     unit: str
     about: str
     of: Callable
     row: str | None = None
-    ones: bool = False
+    run: Callable | None = None
     title: str = ""
 
 
@@ -30,8 +32,20 @@ def _sum(name: str) -> Callable:
     return lambda net: total(getattr(row, name) for row in facts.rows(net.graph))
 
 
+def _run(net) -> tuple:
+    """The peak of a training step, and the sizes for which it is that."""
+    point = sample(net.graph, {})
+    if net.graph.free and not point:
+        raise NetcalcError("error: no sizes were found that meet the conditions of this network\n"
+                           "  help: give values: --set NAME=VALUE")  # fmt: skip
+    step = net.step(point)
+    domain = step.domain(condition for condition, _ in net.graph.conditions)
+    from_one = domain.from_one(name for name, size in domain.least.items() if size == 2)  # it often holds there too
+    return Timeline(step.trace, from_one).peak().bytes, domain
+
+
 def _peak(net):
-    return net.memory(symbolic=True).peak.bytes
+    return _run(net)[0]
 
 
 def _rows(name: str, title: str, unit: str, about: str) -> Quantity:
@@ -48,7 +62,7 @@ QUANTITIES: dict[str, Quantity] = {
         _rows("flops", "FLOPs", "FLOPs", "operations of a forward pass"),
         _rows("backward_flops", "Backward FLOPs", "FLOPs", "operations of a backward pass"),
         _rows("activations", "Activations", "elements", "elements of the outputs of all layers"),
-        Quantity("peak", "bytes", _STEP, _peak, ones=True, title="Peak"),
+        Quantity("peak", "bytes", _STEP, _peak, run=_run, title="Peak"),
     )
 }
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..arith import Formula
+from ..arith.conditions import fewest
 from ..facts import Row, Totals, total
 from ..graph import Graph
 from . import table as tables
-from .conditions import fewest
 from .fold import lines
 from .table import Table, dimensions, exact, mebibytes, number, percent
 

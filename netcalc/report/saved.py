@@ -10,11 +10,10 @@ from ..graph import Graph, Node
 from ..language.names import DTYPE_BYTES
 from .derivation import Derivation, Step, named_output
 from .memory import Memory, SavedTensor
-from .memory_table import exactly, label, peak_lines
+from .memory_table import exactly, holds, label, peak_lines
 from .table import mebibytes, percent
 
 SHOWN = 6  # of the largest tensors that are alive at the peak
-MANY_TERMS = 20  # of a peak in free sizes that nobody would read
 INNER = {"output": "inner result"}  # of an operation that the layer is made of
 #: why an operation keeps a tensor: by (operation, what), then by operation
 WHY = {
@@ -124,7 +123,7 @@ def peak(memory) -> list:
     at = known.peak
     title = f"Memory of a training step{_sizes(known.graph, known)}"
     if isinstance(at.bytes, Formula):
-        return [Section(title, (), _largest_of(known))]
+        return [Section(title, (), tuple(line.strip() for line in (*peak_lines(known), *holds(known))))]
     live = sorted(at.live.items(), key=lambda pair: -pair[1])
     width = len(f"{at.bytes:,}")
     texts = [
@@ -139,15 +138,6 @@ def peak(memory) -> list:
             f"Parameters, gradients and saved activations are {exactly(sums)}; they are not all alive at once."
         )
     return [Section(f"{title}: {at.bytes:,} bytes", (), tuple(texts))]
-
-
-def _largest_of(known: Memory) -> tuple:
-    """The formulas of a peak, as far as one would read them."""
-    terms = [line.strip() for line in peak_lines(known)[1:]]
-    if len(terms) <= MANY_TERMS:
-        return "The largest of", *terms
-    values = " ".join(f"--set {name}=..." for name in sorted(known.peak.bytes.names()))
-    return (f"The largest of {len(terms)} formulas; numbers make it one: {values}",)
 
 
 def _named(storage) -> str:

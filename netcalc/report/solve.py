@@ -10,9 +10,10 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
-from ..arith import Condition, Extreme, Formula, Quotient, Undecided, at, names_of
+from ..arith import Condition, Domain, Extreme, Formula, Quotient, Undecided, at, names_of
 from ..errors import NetcalcError, SpecError
 from ..language.names import element
+from ..memory.envelope import ANYWHERE
 from .proof import bound, check
 from .quantities import Quantity, quantity, unmodelled
 from .table import mebibytes
@@ -21,6 +22,7 @@ _CONDITION = re.compile(r"\s*([a-z_-]+)\s*(<=|>=|==|=|<|>)\s*([\d_,]+(?:\.\d+)?)
 _UNITS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9, "T": 10**12,
           "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}  # fmt: skip
 _FINER = "Only whole numbers were tried; --step 0.05 tries numbers between them."
+MAX_BELOW = 8  # sizes below those that a formula is proven for, that are counted one by one
 LIMIT = 1 << 62  # no size is larger
 MAX_WALK = 100_000  # values that are looked at to find one that meets the conditions
 #: values that are looked at to be sure without knowing that a figure grows: by its formula, and by counting networks
@@ -144,24 +146,27 @@ def _curve(net, asked: Quantity, unknown: str, step) -> _Curve:
     def value(number):
         return _plain(number * Fraction(step))
 
-    formula, freed = _formula(net, asked, unknown) if isinstance(step, int) else (None, net)
+    formula, freed, domain = _formula(net, asked, unknown) if isinstance(step, int) else (None, net, ANYWHERE)
+    counted = _counted(net, asked, unknown, value)
     if formula is None:
-        return _counted(net, asked, unknown, value)
+        return counted
     others = sorted(names_of(formula) - {unknown})
     if others:
         raise _still_free(asked, others)
-    ones = check(freed, asked, formula).ones
+    check(freed, asked, formula, domain)
     conditions = [c for c, _ in freed.graph.conditions if set(c.names()) == {unknown}]
     constant = None if isinstance(formula, Formula) else formula
 
     def figure(number):
+        here = {unknown: value(number)}
+        return at(formula, here) if not asked.run or domain.holds(here) else counted.figure(number)
+
+    def valid(number):
         here = value(number)
-        return ones[unknown] if here == 1 and unknown in ones else at(formula, {unknown: here})
+        return all(_holds(condition, unknown, here) for condition in conditions) and figure(number) is not None
 
     return _Curve(
-        figure,
-        lambda number: all(_holds(condition, unknown, value(number)) for condition in conditions),
-        value, _grows(formula) and (not ones or ones[unknown] <= at(formula, {unknown: 2})), constant, MAX_EVALUATED,
+        figure, valid, value, _grows(formula) and _grows_to(figure, valid, domain, unknown, step), constant, MAX_EVALUATED,
     )  # fmt: skip
 
 
@@ -170,9 +175,21 @@ def _formula(net, asked: Quantity, unknown: str):
     freed = net if unknown in net.graph.free else type(net)(
         net.spec, {n: v for n, v in net.given.items() if n != unknown}, net.variant_name, (*net.free_names, unknown))  # fmt: skip
     try:
-        return asked.of(freed), freed
+        value, domain = asked.run(freed) if asked.run else (asked.of(freed), ANYWHERE)
+        return value, freed, domain
     except (SpecError, Undecided):
-        return None, net
+        return None, net, ANYWHERE
+
+
+def _grows_to(figure, valid, domain: Domain, unknown: str, step: int) -> bool:
+    """Whether the figures of the sizes below the domain rise, up to that of its first; these are counted one by one."""
+    first = domain.smallest([unknown])[unknown]
+    if first > MAX_BELOW or any(
+        unknown in condition.names() for condition in domain.conditions if condition.op == "<="
+    ):
+        return False
+    figures = [figure(number) for number in range(1, -(-first // step) + 1) if valid(number)]
+    return figures == sorted(figures)
 
 
 def _counted(net, asked: Quantity, unknown: str, value) -> _Curve:

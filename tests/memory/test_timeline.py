@@ -101,7 +101,7 @@ def test_a_maximum_of_a_few_polynomials():
     # neither of them, but the first is above it from N = 6 on and the second up to N = 13
     tops = [6000 + 710 * n, 12000 + 60 * n]
     assert peak.bytes == maximum(*tops)
-    assert sorted(str(size) for _, size in peak.candidates) == sorted(map(str, tops))
+    assert sorted(str(one.bytes) for one in peak.candidates) == sorted(map(str, tops))
     for value in (1, 9, 10, 1000):
         assert peak.bytes.at({"N": value}) == max(6000 + 710 * value, 12000 + 60 * value)
 
@@ -131,4 +131,4 @@ def test_candidates_are_instants_of_the_trace():
     n = symbol("N")
     line = Timeline(step(weight=4000, image=10 * n, hidden=300 * n, logits=50 * n))
     levels = line.levels()
-    assert all(levels[event] == size for event, size in line.peak().candidates)
+    assert all(levels[one.event] == one.bytes for one in line.peak().candidates)

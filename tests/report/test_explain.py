@@ -184,7 +184,9 @@ def test_where_the_peak_comes_from():
 
 def test_a_peak_in_free_sizes_is_one_of_few():
     texts = _section(netcalc.load("gpt2").explain(), "Memory of a training step, for N = 1").texts
-    assert texts[0] == "The largest of" and all("T" in text and "bytes: " in text for text in texts[1:])
+    assert texts[0] == "Peak: the largest of" and texts[-1].startswith("Formulas hold where T >= 2")
+    assert all("T" in term and " bytes  " in term for term in texts[1:-1:2]) and len(texts) < 10
+    assert all(instant.startswith("backward, at ") for instant in texts[2:-1:2])
 
 
 def test_what_is_not_known_of_memory_is_said():

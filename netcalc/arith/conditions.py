@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..arith import Condition, Formula, Quotient, at, symbol
+from .atoms import Quotient, at
+from .formula import Condition, Formula, symbol
 
 LARGEST = 1 << 40  # that a least size is looked for up to
 
@@ -12,7 +13,7 @@ def fewest(conditions) -> list[Condition]:
     least: dict[str, int] = {}
     others: dict[Condition, None] = {}
     for condition in conditions:
-        found = _least(condition)
+        found = least_size(condition)
         if found is None:
             others[condition] = None
         else:
@@ -21,7 +22,7 @@ def fewest(conditions) -> list[Condition]:
     return [*(Condition(">=", symbol(name), size) for name, size in least.items() if size > 1), *others]
 
 
-def _least(condition: Condition) -> tuple[str, int] | None:
+def least_size(condition: Condition) -> tuple[str, int] | None:
     """The name and the least number from which on a condition holds; None where it is not of that kind."""
     names = condition.names()
     difference = condition.left - condition.right

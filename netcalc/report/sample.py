@@ -1,0 +1,50 @@
+"""Sizes that meet the conditions of a network."""
+
+from __future__ import annotations
+
+import random
+from math import lcm
+
+from ..arith import Condition, names_of
+from ..arith.domain import multiple
+from .algebra import floors
+
+LARGE, SAMPLES = (
+    (999, 99, 9, 9999, 99999),
+    60,
+)  # sizes up to these are tried as samples, from the half on; so many times
+
+
+def sample(graph, sizes: dict) -> dict:
+    """Values for what is free beside `sizes` which meet all conditions: large ones, so that what is open is answered as it
+    is for most sizes. Empty where nothing is free or none are found."""
+    names = [name for name in graph.free if name not in sizes]
+    conditions = [c for c in (condition.at(sizes) for condition, _ in graph.conditions) if isinstance(c, Condition)]
+    quotients = [quotient for c in conditions for quotient in (*floors(c.left), *floors(c.right))]
+    multiples = [pair for pair in map(_multiple, conditions) if pair]
+    steps, dice, best = {name: step_of(name, 0, conditions) for name in names}, random.Random(0), (0, {})
+    for most in LARGE if names else ():
+        for _ in range(SAMPLES if conditions else 1):
+            point = {name: dice.randint(most // 2, most) * dice.choice((1, steps[name])) for name in names}
+            for name, other in multiples:
+                point[name] = point[other] * dice.randint(2, most // 2)
+            if all(condition.at(point) is True for condition in conditions):
+                least = min([*point.values(), *(quotient.at(point) for quotient in quotients)])
+                best = max(best, (least, point), key=lambda found: found[0])
+        if best[1]:
+            break
+    return best[1]
+
+
+def _multiple(condition: Condition) -> tuple | None:
+    """(name, name of which it is a multiple), where a condition says that."""
+    found = multiple(condition.left - condition.right) if condition.op == "==" else None
+    names = found and (str(found[0]), str(found[1]))
+    return names if names and set(names) <= set(condition.names()) else None
+
+
+def step_of(name: str, value, conditions: list) -> int:
+    """A number whose multiples meet conditions of divisibility."""
+    quotients = [*floors(value), *(q for c in conditions for q in (*floors(c.left), *floors(c.right)))]
+    dens = [q.den for q in quotients if isinstance(q.den, int) and name in names_of(q.num)]
+    return min(lcm(*dens), 1 << 12) if dens else 1
