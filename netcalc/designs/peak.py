@@ -154,7 +154,7 @@ class Simulated:
 
 
 def _peak(run: Run, ranges: dict, limit) -> Compiled:
-    return Compiled(Timeline(run.trace, run.domain).peak().bytes, ranges)
+    return Compiled(Timeline(run.trace, run.domain, thorough=False).peak().bytes, ranges)
 
 
 class Replayed:

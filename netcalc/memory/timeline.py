@@ -53,10 +53,11 @@ class Peak(NamedTuple):
 
 
 class Timeline:
-    """A trace with its events summed up. domain: the sizes for which its formulas hold."""
+    """A trace with its events summed up. domain: the sizes for which its formulas hold. thorough: whether formulas that are
+    nowhere the highest are looked for as long as it takes, rather than left in."""
 
-    def __init__(self, trace, domain: Domain = ANYWHERE):
-        self.trace, self.domain = trace, domain
+    def __init__(self, trace, domain: Domain = ANYWHERE, thorough: bool = True):
+        self.trace, self.domain, self.thorough = trace, domain, thorough
         self._known: dict[tuple, dict] = {}
         self.phases = phases(trace)
         self._layer_starts = [position for position, _ in trace.layers]
@@ -79,7 +80,7 @@ class Timeline:
             return _highest(peaks, self.domain)
         key = tuple(str(peak.bytes) for peak in may_be)  # both steps often have the same
         if key not in self._known:
-            self._known[key] = leads([peak.bytes for peak in may_be], self.domain)
+            self._known[key] = leads([peak.bytes for peak in may_be], self.domain, self.thorough)
         return _highest_formula(may_be, self.domain, self._known[key])
 
     @property
