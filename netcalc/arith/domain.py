@@ -193,6 +193,8 @@ def _inequalities(op: str, difference, side: int) -> list[tuple]:
         op = ">" if side > 0 else "<"
     if op in ("<", "<="):
         op, difference = {"<": ">", "<=": ">="}[op], -difference
+    if op == "==" and (found := _one_term(difference)) and isinstance(found[0], (str, Quotient)):
+        return [(">=", _without_floor(difference)), (">=", _without_floor(-difference))]
     if op == ">":
         return [(">=", _without_floor(factor - 1)) for factor in _factors(difference)]
     return [(op, _without_floor(difference) if op == ">=" else difference)]

@@ -13,6 +13,7 @@ from ..arith import Domain, Undecided, names_of
 from ..errors import NetcalcError
 from ..memory import profiles
 from ..memory.conflicts import OF_A_STEP, in_words, refuse_conflicts
+from ..memory.envelope import MEANS
 from ..memory.fit import needed
 from ..memory.profiles import Limit
 from ..memory.timeline import Timeline
@@ -154,7 +155,7 @@ class Simulated:
 
 
 def _peak(run: Run, ranges: dict, limit) -> Compiled:
-    return Compiled(Timeline(run.trace, run.domain, thorough=False).peak().bytes, ranges)
+    return Compiled(Timeline(run.trace, run.domain, MEANS).peak().bytes, ranges)
 
 
 class Replayed:

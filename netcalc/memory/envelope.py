@@ -16,10 +16,13 @@ from typing import NamedTuple
 
 from ..arith import Domain, compare
 from .means import some_mean_above
-from .space import GREATEST, Space
+from .space import CASES, GREATEST, Space
 
+FEW_CASES = 4  # combinations of remainders that are told apart in a first look
 POINTS = 150  # at which it is looked which formula is the highest
 WORK = 30_000  # numbers that are looked at in all boxes, at most, to decide about all formulas
+#: what is left out: what a single other formula is above of, or some mean of others, or one in each box of sizes
+SINGLE, MEANS, BOXES = range(3)
 STARTS, MOVES, STEPS = 3, 8, (4.0, 2.0, 1.4, 1.15, 1.05, 1.01, 1.0)  # of the search for a point
 ANYWHERE = Domain()
 
@@ -34,16 +37,16 @@ class Lead(NamedTuple):
 
 def undominated(sizes: list, domain: Domain = ANYWHERE) -> list[int]:
     """The indices, ascending, of the sizes whose maximum is the maximum of all in the domain."""
-    return sorted(leads(sizes, domain, thorough=False))
+    return sorted(leads(sizes, domain, MEANS))
 
 
-def leads(sizes: list, domain: Domain = ANYWHERE, thorough: bool = True) -> dict[int, Lead]:
-    """The sizes that the maximum of all needs, by index, each with where it is the highest. thorough: cut into boxes."""
+def leads(sizes: list, domain: Domain = ANYWHERE, effort: int = BOXES) -> dict[int, Lead]:
+    """The sizes that the maximum of all needs, by index, each with where it is the highest. effort: SINGLE, MEANS or BOXES."""
     first = list({str(size): index for index, size in reversed([*enumerate(sizes)])}.values())
-    space = Space([sizes[index] for index in first], domain)
+    space = Space([sizes[index] for index in first], domain, CASES if effort == BOXES else FEW_CASES)
     if not space.known:
         return dict.fromkeys((first[index] for index in _reaching([sizes[index] for index in first])), Lead(None))
-    found = _Envelope(space).leads(thorough)
+    found = _Envelope(space).leads(effort)
     return {
         first[index]: lead._replace(point=lead.point and domain.named_point(lead.point))
         for index, lead in found.items()
@@ -77,12 +80,14 @@ class _Envelope:
         self.vectors = space.vectors(range(len(space.rows)))
         self._number, self._left = count(), WORK
 
-    def leads(self, thorough: bool) -> dict[int, Lead]:
+    def leads(self, effort: int) -> dict[int, Lead]:
         """By the index of a size."""
         front = self._front()
-        sure = self._highest(front) if len(front) > 1 else {front[0]: Lead(None, 1)}
-        open = self._unmixed([*sure], [row for row in front if row not in sure])
-        for row in list(open) if thorough else ():
+        if effort == SINGLE or len(front) == 1:
+            return {self.space.rows[row].size: Lead(None) for row in front}
+        sure = self._highest(front)
+        open = self._unmixed([*sure], [row for row in front if row not in sure], effort)
+        for row in list(open) if effort == BOXES else ():
             others = [other for other in (*sure, *open) if other != row]
             decided = self._climb(row, others) or self._decide(row, others)
             if decided is not False:
@@ -118,13 +123,13 @@ class _Envelope:
                 found[row] = known._replace(share=known.share + 1)
         return found
 
-    def _unmixed(self, sure: list[int], rest: list[int]) -> list[int]:
+    def _unmixed(self, sure: list[int], rest: list[int], effort: int) -> list[int]:
         """The rest without those that some mean of others is above of."""
         kept: list[int] = []
         for row in _from_the_ends(sorted(rest, key=lambda row: self.vectors[row])):
             if not self._mixed(row, sure + kept):
                 kept.append(row)
-        for row in list(kept):
+        for row in list(kept) if effort == BOXES else ():
             if self._mixed(row, sure + [other for other in kept if other != row]):
                 kept.remove(row)
         return kept

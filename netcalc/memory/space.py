@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from ..arith import Domain, Extreme, Formula, Quotient, at, atom_formula, prod, replaced, symbol
 
-CASES = 32  # combinations of remainders that are told apart
+CASES = 32  # combinations of remainders that are told apart, at most
 GREATEST = 1 << 14  # size up to which points are tried
 RESTS = 2  # remainders that may be anything
 
@@ -28,9 +28,10 @@ class Row(NamedTuple):
 
 
 class Space:
-    """The sizes in free numbers of a domain. known: whether all of them can be written as vectors."""
+    """The sizes in free numbers of a domain. known: whether all of them can be written as vectors. cases: combinations of
+    remainders that are told apart, at most."""
 
-    def __init__(self, sizes: list, domain: Domain):
+    def __init__(self, sizes: list, domain: Domain, cases: int = CASES):
         split = [(index, terms) for index, size in enumerate(sizes) for terms in _maxima(_terms(domain.free(size)))]
         self.domain = domain
         self.monos = list({mono: None for _, terms in split for mono in terms} | {(): None})
@@ -40,16 +41,18 @@ class Space:
         self.box = {name: (domain.least.get(name, 1), domain.greatest.get(name)) for name in self.names}
         self.rests: dict[str, tuple] = {}  # remainders that may be any number up to the divisor: (0, greatest)
         self._steps: list[dict] = [{}]  # of each case: {name: (remainder, divisor)}
-        self._cases = self._remainders([atom for atom in atoms if isinstance(atom, Quotient)])
+        self._cases = self._remainders([atom for atom in atoms if isinstance(atom, Quotient)], cases)
         self._plain = [[_terms(replaced(Formula({mono: 1}), case)) for case in self._cases] for mono in self.monos]
         powers = [pair for cases in self._plain for terms in cases for mono in terms for pair in mono]
-        self._degrees = {atom: max(power for other, power in powers if other == atom) for atom, _ in powers}
+        self._degrees: dict = {}
+        for atom, power in powers:
+            self._degrees[atom] = max(power, self._degrees.get(atom, 0))
         self._floors = {atom: self._least(atom) for atom in self._degrees if not isinstance(atom, str)}
         self.known = all(power > 0 for _, power in powers) and None not in self._floors.values()
 
     # -- what a formula is made of
 
-    def _remainders(self, quotients: list) -> list[dict]:
+    def _remainders(self, quotients: list, most: int) -> list[dict]:
         """For each case of remainders what the quotients are: {quotient: polynomial}."""
         families: dict[str, list] = {}
         for quotient in quotients:
@@ -60,7 +63,7 @@ class Space:
         cases, others = [{}], []
         for family in sorted(families.values(), key=lambda family: lcm(*(quotient.den for quotient in family))):
             whole = lcm(*(quotient.den for quotient in family))
-            if len(cases) * whole <= CASES:
+            if len(cases) * whole <= most:
                 cases = [case | _divided(family, rest) for case in cases for rest in range(whole)]
                 name = _alone(family[0].num)
                 self._steps = [step | {name: (rest, whole)} for step in self._steps for rest in range(whole)]

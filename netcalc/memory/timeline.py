@@ -11,7 +11,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from ..arith import Domain, Extreme, Formula, atom_formula, is_array, maximum
-from .envelope import ANYWHERE, Lead, leads, undominated
+from .envelope import ANYWHERE, BOXES, SINGLE, Lead, leads, undominated
 
 #: every kind of storage, in the order in which people expect to read them: what stays, then what comes and goes
 KINDS = (
@@ -53,11 +53,11 @@ class Peak(NamedTuple):
 
 
 class Timeline:
-    """A trace with its events summed up. domain: the sizes for which its formulas hold. thorough: whether formulas that are
-    nowhere the highest are looked for as long as it takes, rather than left in."""
+    """A trace with its events summed up. domain: the sizes for which its formulas hold. effort: to find formulas that are
+    nowhere the highest, see `envelope`."""
 
-    def __init__(self, trace, domain: Domain = ANYWHERE, thorough: bool = True):
-        self.trace, self.domain, self.thorough = trace, domain, thorough
+    def __init__(self, trace, domain: Domain = ANYWHERE, effort: int = BOXES):
+        self.trace, self.domain, self.effort = trace, domain, effort
         self._known: dict[tuple, dict] = {}
         self.phases = phases(trace)
         self._layer_starts = [position for position, _ in trace.layers]
@@ -80,7 +80,7 @@ class Timeline:
             return _highest(peaks, self.domain)
         key = tuple(str(peak.bytes) for peak in may_be)  # both steps often have the same
         if key not in self._known:
-            self._known[key] = leads([peak.bytes for peak in may_be], self.domain, self.thorough)
+            self._known[key] = leads([peak.bytes for peak in may_be], self.domain, self.effort)
         return _highest_formula(may_be, self.domain, self._known[key])
 
     @property
@@ -232,7 +232,7 @@ def _highest(peaks: list[Peak], domain: Domain) -> Peak:
     if not any(isinstance(peak.bytes, Formula) for peak in peaks):
         return max(peaks, key=lambda peak: peak.bytes)
     may_be = [one for peak in peaks for one in _instants(peak)]
-    return _highest_formula(may_be, domain, leads([peak.bytes for peak in may_be], domain, thorough=False))
+    return _highest_formula(may_be, domain, leads([peak.bytes for peak in may_be], domain, SINGLE))
 
 
 def _highest_formula(peaks, domain: Domain, found: dict[int, Lead]) -> Peak:
