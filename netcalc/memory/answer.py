@@ -12,7 +12,7 @@ from ..graph import Graph, Node, Scope
 from ..language.names import DTYPE_BYTES
 from ..report.memory import Course, LayerMemory, Memory, SavedTensor, Simulated
 from ..report.sample import sample
-from . import profiles, simulate, unknown
+from . import profiles, routed, simulate, unknown
 from .conflicts import OF_A_STEP, OF_THE_OPTIMIZER, refuse, refuse_conflicts
 from .optimizers import settled
 from .simulate import Result, Run
@@ -52,7 +52,7 @@ def memory(
             forward.trace, course(graph, table, sizes, dtype), count, dtype, named, _loss(graph), profile,
             amp, " ".join(checkpoint) if checkpoint else None, accumulate, _flops(table, run.checkpoint, inference) * accumulate,
             unknown.figures(table, profile, amp or dtype, inference), unknown.estimated(table, profile, amp or dtype, inference),
-            _domain(graph, sizes, assumed.taken, point),
+            _domain(graph, sizes, assumed.taken, point), _routed(graph, emitter, sizes, run, table, inference),
         )
     )  # fmt: skip
 
@@ -61,6 +61,21 @@ def _domain(graph: Graph, sizes: dict, assumed: tuple[Condition, ...], point: di
     """The sizes that the spec allows and that run as the sample does."""
     allowed = [condition.at(sizes) for condition, _ in graph.conditions]
     return Domain([*(c for c in allowed if isinstance(c, Condition)), *assumed], point)
+
+
+def _routed(graph: Graph, emitter, sizes: dict, run: Run, table: list[facts.Row], inference: bool):
+    """A function that gives the peak whatever routers do; None where there are none, or where sizes are free."""
+    different = routed.mixtures(table)
+    if not different:
+        return None
+    columns = routed.Columns(different)
+
+    def highest() -> int:
+        if inference:
+            return columns.highest(simulate.inference(graph, emitter, sizes, run.rules, columns.share).trace)
+        return columns.highest(simulate.training(graph, emitter, sizes, run._replace(share=columns.share)).trace)
+
+    return highest
 
 
 class Step(NamedTuple):

@@ -79,10 +79,10 @@ def training(graph: Graph, emitter, sizes: dict, run: Run) -> Result:
     return Result(step.op.trace.ended(), step.saved, step.rows, step.program.outputs)
 
 
-def inference(graph: Graph, emitter, sizes: dict, rules: Rules) -> Result:
+def inference(graph: Graph, emitter, sizes: dict, rules: Rules, share: Callable = equal_shares) -> Result:
     """One forward pass in evaluation mode without gradients."""
     refuse_unmodelled(graph)
-    model = _Model(graph, emitter, sizes, rules._replace(training=False))
+    model = _Model(graph, emitter, sizes, rules._replace(training=False), Run(rules, share=share))
     model.op.grad_mode = False
     model.op.mark("forward", 1)
     with_casts(model.op, lambda: model.program.forward(model.inputs))

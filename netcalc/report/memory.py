@@ -6,6 +6,7 @@ numbers here come from those traces; nothing is worked out a second time.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -76,6 +77,7 @@ class Simulated:
     free. flops: of one step, recomputation included. optimizer and loss are text for people ("AdamW (foreach)",
     "CrossEntropyLoss", "mean of the outputs"). unknown: names of those figures of the device that this model runs into
     and that are not in the numbers. notes: what else the reader should know. domain: the sizes that formulas hold for.
+    routed: a function that gives the peak whatever routers of experts do; None where that is no question.
     """
 
     graph: Graph
@@ -96,6 +98,7 @@ class Simulated:
     unknown: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     domain: Domain = ANYWHERE
+    routed: Callable[[], int] | None = None
 
 
 class MayBe(NamedTuple):
@@ -230,6 +233,11 @@ class Memory(Result):
             return None
         return peak_with(self.timeline, guessed_workspaces(self.facts, run.amp or run.dtype))
 
+    @cached_property
+    def routed_peak(self) -> int | None:
+        """The bytes within which the peak stays whatever tokens go to which expert; None where that is no question."""
+        return None if self.simulated.routed is None else self.simulated.routed()
+
     # -- as a result
 
     def row(self, row: Row) -> dict:
@@ -288,6 +296,7 @@ class Memory(Result):
                 for f in self.unknown
             ],
             "guessed_peak": self.guessed_peak,
+            "routed_peak": self.routed_peak,
             "course": self._course(),
             "layers": self.rows,
         }

@@ -272,7 +272,14 @@ def _course(memory: Memory) -> list[str]:
         f"of layer outputs per sample and B = {batch if known else f'{batch} samples'}:",
         f"  forward M + B*m = {mebibytes(course.forward(batch))}; with backward 2*M + B*m = {mebibytes(course.forward_backward(batch))}",
     ]
-    return [*found, *run.notes]
+    return [*found, *run.notes, *_routed(memory)]
+
+
+def _routed(memory: Memory) -> list[str]:
+    if memory.routed_peak is None:
+        return []
+    most = "this one" if memory.routed_peak == memory.peak.bytes else exactly(memory.routed_peak)
+    return [f"Whatever tokens go to which expert, the peak is at most {most}."]
 
 
 # -- layers

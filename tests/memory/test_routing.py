@@ -3,14 +3,18 @@ chooses so, and the simulation is as they are."""
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 
 import pytest
 import torch
 
 import netcalc
+from netcalc.memory import simulate
 from netcalc.memory.ops.routing import equal_shares
 from netcalc.memory.tape import Rules
+from netcalc.memory.timeline import Timeline
+from netcalc.report.memory_table import exactly
 
 from .compare import predicted
 from .oracle import measure
@@ -100,3 +104,55 @@ def test_equal_shares_are_dealt_out(tokens, top_k, experts):
     """Every choice is some expert's, and no two experts differ by more than one token."""
     shares = [equal_shares(tokens, top_k, experts, number) for number in range(experts)]
     assert sum(shares) == tokens * top_k and max(shares) - min(shares) <= 1
+
+
+#: two mixtures of two kinds
+TWO = f"""
+netcalc: 1
+name: Net
+input: [N, 5, 6]
+layers:
+  - first: {{Linear: 6}}
+  - moe: {{MixtureOfExperts: {{num_experts: {EXPERTS}, top_k: {TOP_K}, hidden_features: 8}}}}
+  - other: {{MixtureOfExperts: {{num_experts: 3, top_k: 1, hidden_features: 40}}}}
+  - Linear: 3
+"""
+
+
+@pytest.mark.parametrize("options", [{}, {"optimizer": "adamw"}, {"checkpoint": "moe"}, {"inference": True}, {"device": "cuda"}],
+                         ids=str)  # fmt: skip
+def test_the_peak_of_the_worst_routing(options):
+    """Against each routing that sends all tokens to the same experts, and some that do not."""
+    net, tokens = netcalc.load(TWO), 15
+    found = net.memory(3, **options)
+    corners = [
+        {(4, number): tokens * (number in four) for number in range(4)}
+        | {(3, number): tokens * (number == one) for number in range(3)}
+        for four in itertools.combinations(range(4), 2)
+        for one in range(3)
+    ]
+    inner = [
+        {(4, 0): 15, (4, 1): 1, (4, 2): 6, (4, 3): 8, (3, 0): 0, (3, 1): 13, (3, 2): 2},
+        {(4, 0): 7, (4, 1): 7, (4, 2): 8, (4, 3): 8, (3, 0): 5, (3, 1): 5, (3, 2): 5},
+    ]
+    peaks = [peak(net, shares, options) for shares in corners + inner]
+    assert found.routed_peak == found.to_dict()["routed_peak"] == max(peaks[: len(corners)]) == max(peaks)
+    assert peaks[-1] == found.peak.bytes < found.routed_peak
+    assert f"Whatever tokens go to which expert, the peak is at most {exactly(found.routed_peak)}." in str(found)
+
+
+def peak(net, shares: dict, options: dict) -> int:
+    """The most bytes alive at any time, with that many tokens to each expert."""
+    emitter, share = net.exported().emitter, lambda tokens, top_k, experts, number: shares[experts, number]
+    rules = Rules(cuda=options.get("device") == "cuda")
+    if options.get("inference"):
+        return Timeline(simulate.inference(net.graph, emitter, {"N": 3}, rules, share).trace).peak().bytes
+    marked = frozenset({options["checkpoint"]} if "checkpoint" in options else ())
+    run = simulate.Run(rules, options.get("optimizer"), checkpoint=marked, share=share)
+    return Timeline(simulate.training(net.graph, emitter, {"N": 3}, run).trace).peak().bytes
+
+
+def test_no_worst_routing_without_experts_or_sizes():
+    assert netcalc.load("mlp").memory().routed_peak is None
+    free = netcalc.load(TWO).memory(symbolic=True)
+    assert free.routed_peak is None and "An estimate" in str(free)

@@ -87,4 +87,6 @@ def test_what_is_an_estimate_says_so():
     assert "Assumed: this CPU" not in f"{tagger.memory()}{trained_by_steps}{on_cuda}"
     assert "Assumed: this CPU" in str(tagger.memory(dtype="float16", inference=True))
     experts = netcalc.load("mixtral").at(T=5, n_layers=2)
-    assert "equal shares are assumed (model.layers.0.block_sparse_moe and 1 more)" in str(experts.memory())
+    said = str(experts.memory())
+    assert "equal shares are assumed (model.layers.0.block_sparse_moe and 1 more)" in said
+    assert "Whatever tokens go to which expert, the peak is at most this one." in said
