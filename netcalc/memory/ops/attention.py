@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import zip_longest
 
-from ...arith import divides, holds
+from ...arith import at_least, divides, holds
 from ..tensors import Tensor, like, normal, same, strides_in, strides_of
 from .autocast import autocast
 from .pointwise import HALF
@@ -64,9 +64,25 @@ class Attention:
             made = [self.make(shape, g.dtype, s, what="gradient") for shape, s in zip(shapes, layouts, strict=False)]
             if len(needs) > 3 and needs[3]:
                 made.append(self._bias_gradient(shapes[3], g.dtype))
+            held = self._flash_buffers(shapes[0], shapes[1], g.dtype) if way == "flash" else None
+            del held
             return [m if need else None for m, need in zip_longest(made, needs)]
 
         return self.record("attention", y, learned, back, [q, k, v, y, lse, mask, *extra])
+
+    def _flash_buffers(self, q: tuple, k: tuple, dtype: str) -> list:
+        """What the backward kernel has besides its results (flash_api.cpp, mha_bwd): sums of rows, and the query's gradient
+        in float32, over whole tiles; with fewer key heads the keys' and values' gradients for every query head."""
+        n, h, t, d = q
+        rows = (t + 127) // 128 * 128
+        tile = 32 if holds(at_least(128, d)) else 64
+        width = (d + tile - 1) // tile * tile
+        found = [self.inside((n, h, rows), "float32", "sums of rows")]
+        found.append(self.inside((n, rows, h, width), "float32", "gradient of the query in float32"))
+        if not same(h, k[1]):
+            what = "gradient for every query head"
+            found += [self.inside((n, k[2], h, d), dtype, what) for _ in range(2)]
+        return found
 
     def _bias_gradient(self, shape: tuple, dtype: str) -> Tensor:
         """In rows of a multiple of 16."""

@@ -74,6 +74,8 @@ class Tracker(dispatch_mode()):
         if not early:
             self._copy(late, args)
         self._losses(BESIDE, function, args)
+        if self.redo:
+            self._of_attention(function, args)
         while self.copies:
             self.storages.go(*self.copies.pop(0))
         return made
@@ -108,6 +110,17 @@ class Tracker(dispatch_mode()):
         elif function is aten.index_put.default and args[3:4] == (True,):
             sizes = [8 * args[1][0].numel()] * 4
         self.copies += [(self.storages.come(size, "of places"), size) for size in sizes][::-1]
+
+    def _of_attention(self, function, args):
+        """Note the buffers of flash attention's backward kernel (mha_bwd in flash_api.cpp)."""
+        if function is not aten._scaled_dot_product_flash_attention_backward.default:
+            return
+        (batch, heads, length, size), (_, key_heads, key_length, _) = args[1].shape, args[2].shape
+        rows, tile = -(-length // 128) * 128, 32 if size <= 128 else 64
+        sizes = [4 * batch * heads * rows, 4 * batch * heads * rows * (-(-size // tile) * tile)]
+        if key_heads != heads:
+            sizes += [batch * key_length * heads * size * args[1].element_size()] * 2
+        self.copies += [(self.storages.come(size, "of attention"), size) for size in sizes][::-1]
 
     def _losses(self, kernels: dict, function, args):
         """Note a buffer of the input's size, where there is a reduction."""
