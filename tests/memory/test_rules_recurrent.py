@@ -162,6 +162,25 @@ def test_cells_on_cuda(tmp_path, kind, bias, name, private_side):
     agrees(netcalc.load(path), *ON_CUDA[name], cuda=True)
 
 
+def test_cudnn_refuses_a_transposed_state(tmp_path, private_side):
+    path = tmp_path / "net.yaml"
+    path.write_text("""
+netcalc: 1
+inputs: {a: [6, N, 8], b: [1, 7, N]}
+layers:
+  - turned: {Transpose: {dim0: 1, dim1: 2}}
+    from: b
+  - rnn: {GRU: {hidden_size: 7}}
+    from: [a, turned]
+""")
+    net = netcalc.load(path)
+    with pytest.raises(RuntimeError, match="hx is not contiguous"):
+        measure(net, {"N": 3}, "cuda")
+    with pytest.raises(NetcalcError, match="rnn starts from a state that is transposed in memory"):
+        net.at(N=3).memory(device="cuda")
+    assert net.at(N=3).memory().peak.bytes
+
+
 def test_weights_on_cuda_have_both_biases(tmp_path):
     """Also where the layer has none: 2 directions of 4 gates of 7 rows, each with 8 and 7 weights and two biases."""
     net = network(tmp_path, "alone", "LSTM: {hidden_size: 7, bidirectional: true, bias: false}").at(N=3)

@@ -7,6 +7,7 @@ workspaces and the state of its dropout (`netcalc.memory.unknown` names them).
 from __future__ import annotations
 
 from ...arith import prod
+from ...errors import NetcalcError
 from ..tensors import Tensor, normal, strides_of
 from .onednn import OneDNN, Stack
 
@@ -26,6 +27,9 @@ def weight_space(shapes: dict) -> object:
 class CuDNN(OneDNN):
     def cudnn(self, stack: Stack, weights: dict, x: Tensor, states: tuple) -> list[Tensor]:
         """_cudnn_impl. weights: by name, in PyTorch's order. Autocast makes all float16, whatever it is asked for."""
+        if any(state.strides is not None for state in states):
+            raise NetcalcError(f"error: {self.layer} starts from a state that is transposed in memory, which PyTorch refuses on CUDA\n"
+                               "  help: give it a state that an operation made anew, for example behind a Linear")  # fmt: skip
         flat, space = list(weights.values()), weight_space({name: weight.shape for name, weight in weights.items()})
         if self.autocast is None:
             return self._cudnn_rnn(stack, flat, self._buffer(flat, space), x, states)

@@ -113,6 +113,8 @@ def _cast(input, weights, stride, buffer, hx, cx, *how):
 def _forward(
     input, weight, stride, buffer, hx, cx, mode, hidden, proj, layers, batch_first, dropout, train, both, sizes, state
 ):
+    if not all(given is None or given.is_contiguous() for given in (hx, cx)):
+        raise RuntimeError("rnn: hx is not contiguous")
     x = (input.transpose(0, 1) if batch_first else input).contiguous()
     output = x.new_empty((*x.shape[:2], (proj or hidden) * (1 + both)))
     hy = hx.new_empty(hx.shape)
