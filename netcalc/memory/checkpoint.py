@@ -67,10 +67,12 @@ class _Stretch:
         """Keep what a node saves. After the last one, operations that save only what they read do not run at all."""
         self.saved.append(saved)
         if len(self.saved) == self.count:
-            kept = {id(tensor.storage) for tensor in saved}
-            for output in outputs:
-                if output is not None and id(output.storage) not in kept and output.storage.holders == 1:
-                    output.storage.bytes = 0
+            made = [output.storage for output in outputs if output is not None]
+            first = min((storage.index for storage in made), default=0)
+            if all(tensor.storage.index < first for tensor in saved):  # nothing that the operation itself makes
+                for storage in made:
+                    if storage.holders == 1:
+                        storage.bytes = 0
             raise _EarlyStop
 
 

@@ -190,6 +190,8 @@ class Frame:
         else:
             outputs = self.program.call(member, inputs)
         del inputs
+        if isinstance(member, Node) and member.type == "LSTM" and step.targets[1:] == ("_", "_"):
+            outputs = [outputs[0], outputs[1:]]  # `x, _ = lstm(x)`: both states in one variable
         self.assign(step.targets, outputs)
 
     def segment(self, step):
@@ -206,10 +208,9 @@ class Frame:
         self.assign(step.targets, outputs)
 
     def assign(self, targets, outputs: list[Tensor]):
-        """A tuple that is unpacked: what nobody reads stays in `_`, all of it where one `_` stands for several."""
-        hidden = [output for target, output in zip(targets, outputs, strict=False) if target == "_"]
+        """A tuple that is unpacked: what nobody reads stays in `_` until the next one comes."""
         for target, output in zip(targets, outputs, strict=False):
-            self.held[target] = output if target != "_" else hidden
+            self.held[target] = output
         del outputs
 
     def member(self, step):

@@ -7,7 +7,7 @@ import weakref
 from ..export import live
 
 
-class _Held:
+class Held:
     """What stands in the graph for a saved tensor: it lives as long as the graph needs the tensor.
 
     It holds the tensor without its history: an operation that saves its own output would hold itself, and what nobody needs
@@ -30,13 +30,13 @@ class Kept:
         self.modules = {path for path, _ in model.named_modules()}
         self.layers = self.modules.intersection(layers)
         self.own = {t.untyped_storage().data_ptr() for t in [*model.parameters(), *model.buffers()]}
-        self.seen: list[tuple] = []  # (module, the _Held as long as it lives)
+        self.seen: list[tuple] = []  # (module, the Held as long as it lives)
 
     def hooks(self):
         return live.torch_module().autograd.graph.saved_tensors_hooks(self._pack, lambda held: held.tensor)
 
     def _pack(self, tensor):
-        held = _Held(tensor)
+        held = Held(tensor)
         self.seen.append((self._place(), weakref.ref(held)))
         return held
 

@@ -124,22 +124,16 @@ class Beside:
             model = live.namespace(self.net.export_torch())[self.net.graph.spec.name]()
         return {path for path, _ in model.named_modules()}
 
-    def _module(self, path: str) -> str:
-        """The module in which a layer runs: itself, or the one around a function."""
-        while path not in self.modules:
-            path = path.rpartition(".")[0]
-        return path
-
     def saved(self, cell: Cell) -> tuple[dict, dict]:
         """Bytes of activations by module, ours and torch's: those that a module saves first; the batch left out."""
         made = self.net.exported()
-        paths = {node.path: self._module(made.modules[id(node)]) for node in self.net.graph.nodes}
-        paths.update((node.path, "loss") for node in self.net.graph.loss)
+        modules = {**made.paths, **{node.path: "loss" for node in self.net.graph.loss}, "loss": "loss"}
         run = simulate.Run(cell.rules, steps=1)
         found: dict[str, int] = {}
         for one in simulate.training(self.net.graph, made.emitter, self.sizes(cell.batch), run).saved:
             if one.storage.kind != "inputs" and one.storage.bytes:
-                path = paths.get(one.layer, "")
+                places = (modules.get(place, "") for place in one.places)
+                path = next((place for place in places if place in self.modules or place == "loss"), "")
                 found[path] = found.get(path, 0) + one.storage.bytes
         layers = self.modules.intersection(made.modules[id(node)] for node in self.net.graph.nodes)
         theirs: dict[str, int] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import zip_longest
 
-from ...arith import at_least, divides, holds
+from ...arith import at_least, divides, holds, less
 from ..tensors import Tensor, like, normal, same, strides_in, strides_of
 from .autocast import autocast
 from .pointwise import HALF
@@ -17,14 +17,18 @@ class Attention:
     def attention(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, p, causal: bool) -> Tensor:
         """F.scaled_dot_product_attention of [N, heads, T, head size]."""
         dropped = self.rules.training and p != 0
-        way = self.attention_way(q, k, v, mask, dropped)
+        way = self.attention_way(q, k, v, mask, dropped, causal)
         if mask is not None and mask.dtype == "bool":
             mask = self.where(mask, None, None, q.dtype)
         if way == "math":
             return self._math(q, k, v, mask, p if dropped else 0, causal)
         if way == "efficient" and mask is not None:
             mask = self._aligned_mask(mask, (*q.shape[:3], k.shape[2]))
-        return self._fused(q, k, v, mask, way)
+        size = q.shape[3]
+        if way != "flash" or not holds(less(0, size % 8)):
+            return self._fused(q, k, v, mask, way)
+        wide = [self.resized(x, (*x.shape[:3], (size + 7) // 8 * 8)) for x in (q, k, v)]  # pad_last_dim
+        return self.narrow(self._fused(*wide, None, way), -1, size)
 
     def _aligned_mask(self, mask: Tensor, scores: tuple) -> Tensor:
         """preprocess_mask: rows of a multiple of 8, of which the first part is seen, for each sample and head."""
@@ -34,7 +38,7 @@ class Attention:
             mask = self.narrow(wide, -1, length)
         return self.expand(mask, scores)
 
-    def attention_way(self, q, k, v, mask, dropped: bool) -> str:
+    def attention_way(self, q, k, v, mask, dropped: bool, causal: bool) -> str:
         """Which kernel does it: "flash", "efficient" or "math", on the CPU "cpu" or "math" (sdp_utils.cpp)."""
         heads = same(q.shape[1], k.shape[1])
         if not all(same(strides_of(x)[-1], 1) for x in (q, k, v)):
@@ -42,9 +46,11 @@ class Attention:
         if not self.rules.cuda:
             taught = mask is not None and mask.needs_grad
             return "math" if dropped or taught or not same(q.shape[3], v.shape[3]) else "cpu"
-        if q.dtype in HALF and mask is None:  # it takes fewer key heads too
-            return "flash"
-        divisible = holds(divides(8 if q.dtype in HALF else 4, q.shape[3]))
+        half, alike = q.dtype in HALF, same(q.shape[3], v.shape[3])
+        if half and mask is None and alike and not (causal and not same(q.shape[2], k.shape[2])):
+            if not holds(less(256, q.shape[3])):
+                return "flash"  # it takes fewer key heads too
+        divisible = all(holds(divides(8 if half else 4, x.shape[3])) for x in (q, v))
         return "efficient" if heads and divisible else "math"
 
     def _fused(self, q, k, v, mask, way: str) -> Tensor:

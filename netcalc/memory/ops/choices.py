@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..tensors import Tensor, iterated, same
-from .pointwise import broadcast, promoted
+from .pointwise import HALF, broadcast, promoted
 
 
 class Choices:
@@ -82,10 +82,12 @@ class Choices:
 
     def product(self, x: Tensor, shape, dtype: str, dim: int | None) -> Tensor:
         """prod over a dimension; its gradient is made from products of what stands before and after each element."""
-        y = self.make(shape, dtype, what="output")
-        before = x.shape
+        x = self.operand("prod", x)
+        y = self.make(shape, self.summed_dtype(x) if x.dtype in (*HALF, "float32") else dtype, what="output")
+        before, wider = x.shape, x.dtype != y.dtype
 
         def back(g):
+            wide = self.make(before, g.dtype, what="cast") if wider else None
             size = before[dim]
             if not self.rules.in_place and same(size, 1):  # a case of its own in the formula that is safe for zeros
                 return g.alias(before)
@@ -102,7 +104,7 @@ class Choices:
             del right_product
             inner = self.make(before, g.dtype, what="product")
             made = self.make(before, g.dtype, what="gradient")
-            del left, left_product, right, turned, inner
+            del left, left_product, right, turned, inner, wide
             return made
 
         return self.record("prod", y, [x], back, [x, y])

@@ -21,7 +21,7 @@ class Modules(Products):
         batch = self.rules.training or mean is None
         kind, weight = self.statistics(x, w), w.dtype if w is not None else x.dtype
         stats = [self.make((c,) if batch else (0,), kind, what=what) for what in ("mean", "invstd")]
-        cudnn = self.rules.cuda and batch and self.cudnn_norm(x, w)
+        cudnn = self.rules.cuda and batch and self.cudnn_norm(x, w, b)
         reserve = [self.make((0,), "uint8", what="reserve")] if cudnn or self.rules.cuda or not batch else []
         needs = [t is not None and t.needs_grad for t in (x, w, b)]
 
@@ -40,9 +40,9 @@ class Modules(Products):
         wider = w is not None and w.dtype != x.dtype
         return "float32" if x.dtype in HALF and (self.rules.cuda or wider) else x.dtype
 
-    def cudnn_norm(self, x: Tensor, w: Tensor | None) -> bool:
-        """Whether CUDA normalises with cuDNN: float32, or float16 with float32 weights, of 3 to 5 dimensions."""
-        return w is not None and 3 <= len(x.shape) <= 5 and x.dtype in ("float32", "float16") and w.dtype == "float32"
+    def cudnn_norm(self, x: Tensor, w: Tensor | None, b: Tensor | None) -> bool:
+        """Whether CUDA normalises with cuDNN: float32, or float16 with float32 weights, of 3 to 5 dimensions, with a bias."""
+        return w is not None and b is not None and 3 <= len(x.shape) <= 5 and x.dtype in ("float32", "float16") and w.dtype == "float32"
 
     @autocast("layer_norm")
     def layer_norm(self, x: Tensor, w: Tensor | None, b: Tensor | None, axes: int) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...errors import NetcalcError
+from ...language.names import DTYPE_BYTES
 from ..tensors import Tensor
 from .autocast import autocast
 from .recurrent import Recurrent
@@ -26,7 +27,7 @@ class Losses(Recurrent):
             loss = self.make(x.shape, x.dtype, what="losses")
         else:
             buffer = self.inside(x.shape, x.dtype, "losses") if work == "scalar" else None
-            loss = Tensor(self.store(4 if work == "scalar" else x.bytes, "loss"), (), x.dtype)
+            loss = Tensor(self.store(DTYPE_BYTES[x.dtype] if work == "scalar" else x.bytes, "loss"), (), x.dtype)
             if work == "beside":
                 buffer = self.inside(x.shape, x.dtype, "losses")
             del buffer
@@ -46,11 +47,13 @@ class Losses(Recurrent):
 
     @autocast("binary_cross_entropy_with_logits")
     def bce_with_logits(self, x: Tensor, target: Tensor, reduction: str) -> Tensor:
-        """One kernel of several steps, which a dispatch mode does not see."""
+        """One kernel of several steps, which a dispatch mode does not see: what is reduced lies beside its logarithms."""
         before = x.shape
-        if self.rules.in_place:
-            self.scratch(2 * x.bytes, "logarithms and products")
+        logs, values = (self.inside(before, x.dtype, what) for what in ("logarithms", "losses"))
+        if reduction == "none":
+            del values  # they are what comes out
         loss = self.make(before if reduction == "none" else (), x.dtype, what="loss")
+        del logs
 
         def back(g):
             sigmoid = self.make(before, g.dtype, what="sigmoid")
@@ -139,7 +142,9 @@ class Losses(Recurrent):
         if log_input:
             product = self.mul(target, x)
             return self.add(self.unary(x, "exp", "output"), product, negative=True)
-        product = self.mul(target, self.unary(self.shifted(x), "log"))
+        moved = self.shifted(x)  # all that an expression of C++ makes is held to its end
+        logs = self.unary(moved, "log")
+        product = self.mul(target, logs)
         return self.add(x, product, negative=True)
 
     def _stirling(self, target: Tensor) -> Tensor:

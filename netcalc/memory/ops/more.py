@@ -8,6 +8,7 @@ from .autocast import autocast
 from .functions import combined
 from .layers import Modules
 from .pointwise import HALF
+from .products import last_order
 
 
 class More(Modules):
@@ -149,8 +150,15 @@ class More(Modules):
     def rms_norm(self, x: Tensor, w: Tensor | None, axes: int) -> Tensor:
         """F.rms_norm: one kernel on CUDA, several operations on a CPU."""
         rows = (*x.shape[: len(x.shape) - axes], *[1] * axes)
-        if self.rules.cuda:
+        if self.rules.cuda and last_order(x) is None and (w is None or w.dtype == x.dtype):
             return self._fused_rms(x, w, rows, axes)
+        y, inverse = self._composite_rms(x, w, axes)
+        made = self.cast(y, x.dtype)
+        del inverse
+        return made
+
+    def _composite_rms(self, x: Tensor, w: Tensor | None, axes: int) -> tuple[Tensor, Tensor]:
+        """rms_norm_composite: the normalised tensor, in float32 of 16-bit types, and the inverse of the root."""
         up = self.cast(x, "float32") if x.dtype in HALF else x
         square = self.function(up, "Square")
         mean = self.mean(square, range(-axes, 0), True)
@@ -159,7 +167,7 @@ class More(Modules):
         y = self.mul(up, inverse)
         if w is not None:
             y = self.mul(y, w)
-        return self.cast(y, x.dtype)
+        return (y if last_order(x) is not None else self.contiguous(y)), inverse
 
     def _fused_rms(self, x, w, rows, axes):
         y = self.make(x.shape, x.dtype, what="output")

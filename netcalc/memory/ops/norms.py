@@ -11,17 +11,17 @@ class Norms:
     def vector_norm(self, x: Tensor, dim: int, p) -> Tensor:
         """linalg.vector_norm with keepdim: the input and the norm are saved."""
         dim = dim % len(x.shape)
-        y = self.make((*x.shape[:dim], 1, *x.shape[dim + 1 :]), x.dtype, what="norm")
-        before = x.shape
+        y = self.make((*x.shape[:dim], 1, *x.shape[dim + 1 :]), self.summed_dtype(x), what="norm")
+        before, dtype = x.shape, x.dtype
 
         def back(g):
-            return self._norm_gradient(g, before, p)
+            return self._norm_gradient(g, before, dtype, p)
 
         return self.record("vector_norm", y, [x], back, [x, y])
 
-    def _norm_gradient(self, g: Tensor, shape, p) -> Tensor:
+    def _norm_gradient(self, g: Tensor, shape, dtype: str, p) -> Tensor:
         """p = 1: signs times the gradient; 2: x over the norm; else x times a power of |x| times a power of the norm."""
-        unit = self.make(shape, g.dtype, what="direction")
+        unit = self.make(shape, g.dtype if p == 2 else dtype, what="direction")
         if p == 1:
             return self.make(shape, g.dtype, what="gradient")
         if p == 2:
@@ -29,7 +29,7 @@ class Norms:
             made = self.make(shape, g.dtype, what="gradient")
             del mask
             return made
-        scaled = self.make(shape, g.dtype, what="direction")
+        scaled = self.make(shape, dtype, what="direction")
         del unit
         power = self.make(g.shape, g.dtype, what="power")
         scale = self.make(g.shape, g.dtype, what="scale")
@@ -50,7 +50,7 @@ class Norms:
         a, b = (t if same_shape(t.shape, shape) else self.expand(t, shape) for t in (a, b))
         a_norm = self.clone(self.vector_norm(a, dim, 2))
         b_norm = self.clone(self.vector_norm(b, dim, 2))
-        eps = self.make((), a.dtype, what="scalar")
+        eps = self.make((), "float32", what="scalar")
         unit_a, unit_b = self.mul(a, a_norm, divide=True), self.mul(b, b_norm, divide=True)
         product = self.mul(unit_a, unit_b)
         y = self.mean(product, [dim], False, scale=False)

@@ -66,7 +66,9 @@ class Products(Pointwise):
         return self.add_(y, b) if self.rules.in_place else self.add(y, b)
 
     def folded(self, x: Tensor, w: Tensor) -> Tensor:
-        """x @ w.T with the leading dimensions of x as one."""
+        """x @ w.T with the leading dimensions of x as one; where that takes a copy, only for the gradient of w."""
+        if not w.needs_grad and view_strides(x, (prod(x.shape[:-1]), x.shape[-1])) is False:
+            return self.batched_product(x, self.transpose(w, 0, 1))
         rows = self.reshape(x, (prod(x.shape[:-1]), x.shape[-1]))
         return self.view(self.addmm(rows, w, None), (*x.shape[:-1], w.shape[0]))
 

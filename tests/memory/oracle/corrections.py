@@ -17,8 +17,8 @@ PRODUCTS = {aten.mm.default: (0, 1), aten.bmm.default: (0, 1), aten.addmm.defaul
 
 class Corrections(TorchDispatchMode):
     """Mixed precision on the CPU: of 16-bit inputs statistics are float32 where the weight is, and gradients 16-bit.
-    Products of two dtypes are refused. The gradient in a layer norm is contiguous whatever its input. shares: how many
-    choices fall on each expert; equally many if left out."""
+    Products of two dtypes are refused. The gradient in a layer norm is contiguous whatever its input; a batch norm makes
+    only the gradients that are asked for. shares: how many choices fall on each expert; equally many if left out."""
 
     def __init__(self, shares: list | None = None):
         super().__init__()
@@ -39,6 +39,8 @@ class Corrections(TorchDispatchMode):
         self.shares.noted(function, args, found)
         if function is aten.native_group_norm_backward.default and found[0] is not None:
             return torch.empty_like(found[0], dtype=args[1].dtype), *found[1:]
+        if function is aten.native_batch_norm_backward.default:
+            return tuple(one if wanted else None for one, wanted in zip(found, args[9], strict=True))
         if function is aten.native_layer_norm_backward.default and found[0] is not None:
             return found[0].contiguous(), *found[1:]
         if function is aten._scaled_dot_product_efficient_attention_backward.default and found[3] is not None:

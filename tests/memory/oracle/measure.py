@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import contextlib
 import gc
+import weakref
 from typing import NamedTuple
 
 import torch
@@ -15,6 +16,7 @@ from netcalc.arith import at
 from netcalc.export import examples, live
 from netcalc.oracle.loop import Loop as TrainingLoop
 from netcalc.oracle.loop import optimizer as make_optimizer
+from netcalc.oracle.saved import Held
 from netcalc.oracle.storages import Storages
 
 from . import cudnn, shim
@@ -162,12 +164,16 @@ class Loop:
                 self.prepare(self.model, *self.inputs)
             output = self.model.eval()(*self.inputs)
             if "example_targets" in names:
-                self.targets = tuple(t.clone() for t in names["example_targets"](output))
+                self.targets = tuple(self._typed(t) for t in names["example_targets"](output))
             del output
         self.model.train(not self.inference)
         held = [*self.model.parameters(), *self.model.buffers(), *self.inputs, *self.targets]
         self.held = list({t.untyped_storage()._cdata: t for t in held}.values())
         self.persistent = sum(t.untyped_storage().nbytes() for t in self.held)
+
+    def _typed(self, target: torch.Tensor) -> torch.Tensor:
+        """A target as the batch has it: in the dtype of the model, whatever the output's is."""
+        return target.clone().to(getattr(torch, self.dtype)) if target.is_floating_point() else target.clone()
 
     def _random(self, shape: tuple, dtype: str, limit: int) -> torch.Tensor:
         kind = getattr(torch, self.dtype if dtype == "float32" else dtype)
@@ -222,24 +228,26 @@ class Loop:
         place = _Place(self.model)
         inputs = {t.untyped_storage()._cdata: t.untyped_storage().nbytes() for t in (*self.inputs, *self.targets)}
         weights = {t.untyped_storage()._cdata for t in (*self.model.parameters(), *self.model.buffers())}
-        found: dict[int, tuple[str, int]] = {}
-        kept = []
+        held: list[tuple] = []  # (path, the _Held as long as the graph holds it)
 
         def pack(tensor):
-            storage = tensor.untyped_storage()
-            if storage._cdata not in weights:
-                found.setdefault(storage._cdata, (place(), storage.nbytes()))
-                kept.append(storage)
-            return tensor
+            one = Held(tensor)
+            held.append((place(), weakref.ref(one)))
+            return one
 
-        with place, saved_tensors_hooks(pack, lambda tensor: tensor), self.autocast():
+        with place, saved_tensors_hooks(pack, lambda one: one.tensor), self.autocast():
             out = self.model(*self.inputs)
             place.now = "loss"
             loss = self.loss_of(out, *self.targets)
+        found: dict[int, tuple[str, int]] = {}
+        for path, one in held:
+            if one() is not None:
+                storage = one().tensor.untyped_storage()
+                found.setdefault(storage._cdata, (path, storage.nbytes()))
         del loss, out
         paths: dict[str, int] = {}
         for address, (path, size) in found.items():
-            if address not in inputs:
+            if address not in inputs and address not in weights:
                 paths[path] = paths.get(path, 0) + size
         return paths, sum(inputs[address] for address in found if address in inputs)
 

@@ -23,9 +23,10 @@ COPIED = {aten.native_layer_norm.default: (0,), aten.native_layer_norm_backward.
 #: the same of kernels that copy after they have made their output; the first does so on the CPU only
 COPIED_LATE = {aten.embedding_dense_backward.default: (0,), aten._softmax.default: (0,), aten._log_softmax.default: (0,),
                aten._softmax_backward_data.default: (0, 1), aten._log_softmax_backward_data.default: (0, 1)}  # fmt: skip
-#: losses of elements that lie beside what they become, and those that have a buffer of their own before it
-BESIDE = {aten.mse_loss.default: 2, aten.smooth_l1_loss.default: 2}
-BEFORE = {aten.huber_loss.default: 2}
+#: losses of elements that lie beside what they become, and those that have buffers of their own before it: the place of the
+#: reduction in the arguments, how many buffers of the input's size there are where it is one, and where it is none
+BESIDE = {aten.mse_loss.default: (2, 1, 0), aten.smooth_l1_loss.default: (2, 1, 0)}
+BEFORE = {aten.huber_loss.default: (2, 1, 0), aten.binary_cross_entropy_with_logits.default: (4, 2, 1)}
 #: functions inside which the sum of two tensors is made in place
 ADDS = {torch.nn.functional.linear, torch.nn.functional.scaled_dot_product_attention,
         torch.nn.functional.multi_head_attention_forward}  # fmt: skip
@@ -35,7 +36,7 @@ BIASES = {torch._VF.gru, torch._VF.lstm, torch._VF.rnn_tanh, torch._VF.rnn_relu}
 OF_LOGITS = {aten.sub.Tensor: aten.sub_.Tensor, aten.mul.Tensor: aten.mul_.Tensor}
 #: what backward passes write into zeros
 INTO_ZEROS = {aten.scatter_add.default: aten.scatter_add_.default, aten.scatter.src: aten.scatter_.src,
-              aten.index_put.default: aten.index_put_.default}  # fmt: skip
+              aten.index_add.default: aten.index_add_.default, aten.index_put.default: aten.index_put_.default}  # fmt: skip
 
 
 class Functions(TorchFunctionMode):
@@ -123,9 +124,11 @@ class Tracker(dispatch_mode()):
         self.copies += [(self.storages.come(size, "of attention"), size) for size in sizes][::-1]
 
     def _losses(self, kernels: dict, function, args):
-        """Note a buffer of the input's size, where there is a reduction."""
-        at = kernels.get(function) if self.redo else None
-        if at is not None and args[at : at + 1] != (0,):
+        """Note buffers of the input's size."""
+        if not self.redo or function not in kernels:
+            return
+        at, reduced, unreduced = kernels[function]
+        for _ in range(unreduced if args[at : at + 1] == (0,) else reduced):
             size = args[0].numel() * args[0].element_size()
             self.copies.append((self.storages.come(size, "losses"), size))
 
