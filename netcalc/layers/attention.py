@@ -308,10 +308,12 @@ def attention(
 
     def eager(self, op, weights, query, key, value, mask=None):
         """As `attention` above does it."""
+        parts = (query, self.num_heads), (key, self.kv_heads()), (value, self.kv_heads())
+        apart = not all(op.side_by_side(x, heads) for x, heads in parts)
         query = op.transpose(op.unflatten(query, -1, (self.num_heads, query.shape[2] // self.num_heads)), 1, 2)
         key = op.transpose(op.unflatten(key, -1, (self.kv_heads(), key.shape[2] // self.kv_heads())), 1, 2)
         value = op.transpose(op.unflatten(value, -1, (self.kv_heads(), value.shape[2] // self.kv_heads())), 1, 2)
-        out = op.attention(query, key, value, mask, self.dropout_p, self.is_causal)
+        out = op.attention(query, key, value, mask, self.dropout_p, self.is_causal, apart)
         return op.flatten(op.transpose(out, 1, 2), 2)
 
 

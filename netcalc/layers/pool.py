@@ -60,7 +60,7 @@ class MaxPool(Pool):
     ceil_mode = arg(flag, False)
 
     def eager(self, op, weights, x):
-        return op.max_pool(x, self.shape(x.shape))
+        return op.max_pool(op.operand(f"max_pool{self.ndim}d", x), self.shape(x.shape))
 
 
 class AvgPool(Pool):
@@ -73,7 +73,7 @@ class AvgPool(Pool):
     count_include_pad = arg(flag, True)
 
     def eager(self, op, weights, x):
-        return op.avg_pool(x, self.shape(x.shape))
+        return op.avg_pool(op.operand(f"avg_pool{self.ndim}d", x), self.shape(x.shape))
 
 
 @layer("N C L -> N C P")
@@ -146,8 +146,9 @@ class AdaptivePool(Layer):
         return Work(other=prod(y) * window)
 
     def eager(self, op, weights, x):
-        shape = self.shape(x.shape)
-        return op.max_pool(x, shape) if "Max" in self.type else op.adaptive_avg_pool(x, shape, self.ndim)
+        shape, most = self.shape(x.shape), "Max" in self.type
+        given = op.operand(f"adaptive_{'max' if most else 'avg'}_pool{self.ndim}d", x)
+        return op.max_pool(given, shape) if most else op.adaptive_avg_pool(given, shape, self.ndim)
 
 
 class AdaptivePool1d(AdaptivePool):

@@ -233,7 +233,7 @@ class ReflectionPad(Pad):
                            lambda: f"padding = {listed(self.padding)} must be smaller than the input {listed(size)}", "padding")  # fmt: skip
 
     def eager(self, op, weights, x):
-        return op.avg_pool(x, op.shape)
+        return op.padded(x, op.shape, "reflect", self.sides())
 
 
 class ReplicationPad(Pad):

@@ -57,6 +57,8 @@ CHAINS = {
     "channels last": "[LayerNorm2d, {Conv2d: {out_channels: 8, kernel_size: 2, stride: 2}}, ReLU]",
     "channels last, pooled": "[LayerNorm2d, {Conv2d: {out_channels: 8, kernel_size: 3}}, BatchNorm2d, {MaxPool2d: 2}, Flatten]",
     "transposed": "[{Permute: {dims: [0, 2, 3, 1]}}, {Linear: 7}, GELU, {Linear: {out_features: 5, bias: false}}]",
+    "heads of one feature": "[{Flatten: {start_dim: 2}}, {Linear: 7}, {Transpose: {dim0: 1, dim1: 2}}, "
+    "{ScaledDotProductAttention: {num_heads: 6}, from: [prev, prev, prev]}]",
     "flattened": "[{Flatten: {start_dim: 2}}, {Transpose: {dim0: 1, dim1: 2}}, {Linear: 7}, LayerNorm, {Softmax: -1}]",
 }
 

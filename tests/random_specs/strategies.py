@@ -554,9 +554,7 @@ def _key_and_value(d: Draw, x):
 
 @strategy("ScaledDotProductAttention", rank=3, when=features, others=_key_and_value, keeps=True)
 def attention(d: Draw, x):
-    # not heads of one feature: docs/memory.md
-    heads = d.choice([k for k in range(1, x[2] + 1) if x[2] % k == 0 and (k < x[2] or k == 1)])
-    return {"num_heads": d.size(heads), **d.some(is_causal=d.flag, dropout_p=0.1, scale=d.real)}
+    return {"num_heads": d.size(d.divisor(x[2])), **d.some(is_causal=d.flag, dropout_p=0.1, scale=d.real)}
 
 
 @strategy("RotaryEmbedding", rank=3, when=lambda x: type(x[2]) is int and x[2] % 2 == 0, keeps=True)

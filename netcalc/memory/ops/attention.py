@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import zip_longest
 
 from ...arith import at_least, divides, holds, less
-from ..tensors import Tensor, like, normal, same, strides_in, strides_of
+from ..tensors import Tensor, is_one, like, normal, same, strides_in, strides_of
 from .autocast import autocast
 from .pointwise import HALF
 
@@ -14,10 +14,11 @@ BSHD = (0, 2, 1, 3)  # the order in memory of [N, heads, T, head size] that the 
 
 class Attention:
     @autocast("scaled_dot_product_attention")
-    def attention(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, p, causal: bool) -> Tensor:
-        """F.scaled_dot_product_attention of [N, heads, T, head size]."""
+    def attention(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, p, causal: bool, apart=False) -> Tensor:
+        """F.scaled_dot_product_attention of [N, heads, T, head size]. apart: whether it is known that the elements of a head
+        do not lie side by side."""
         dropped = self.rules.training and p != 0
-        way = self.attention_way(q, k, v, mask, dropped, causal)
+        way = "math" if apart else self.attention_way(q, k, v, mask, dropped, causal)
         if mask is not None and mask.dtype == "bool":
             mask = self.where(mask, None, None, q.dtype)
         if way == "math":
@@ -29,6 +30,12 @@ class Attention:
             return self._fused(q, k, v, mask, way)
         wide = [self.resized(x, (*x.shape[:3], (size + 7) // 8 * 8)) for x in (q, k, v)]  # pad_last_dim
         return self.narrow(self._fused(*wide, None, way), -1, size)
+
+    @staticmethod
+    def side_by_side(x: Tensor, heads) -> bool:
+        """Whether the features of [N, T, features] lie side by side. Of heads of one feature it must be asked before they
+        are taken apart: PyTorch gives that feature the stride of the features, and a `Tensor` without gaps forgets it."""
+        return not is_one(x.shape[-1] // heads) or same(strides_of(x)[-1], 1)
 
     def _aligned_mask(self, mask: Tensor, scores: tuple) -> Tensor:
         """preprocess_mask: rows of a multiple of 8, of which the first part is seen, for each sample and head."""

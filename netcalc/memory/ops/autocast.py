@@ -22,7 +22,7 @@ _LOSSES = {
 }  # fmt: skip
 _FLOAT32_CPU = _LOSSES | {
     "binary_cross_entropy", "cross_entropy_loss", "prod", "avg_pool3d", "max_pool3d", "adaptive_avg_pool3d",
-    "adaptive_max_pool3d", "reflection_pad", "replication_pad",
+    "adaptive_max_pool3d", "reflection_pad1d", "reflection_pad2d", "replication_pad1d", "replication_pad2d", "replication_pad3d",
 }  # fmt: skip
 _FLOAT32_CUDA = _LOSSES | {
     "layer_norm", "rms_norm", "group_norm", "exp", "expm1", "log", "log1p", "reciprocal", "rsqrt", "pow", "softplus",

@@ -19,7 +19,7 @@ class Functions:
     def function(self, x: Tensor, name: str, dtype: str | None = None) -> Tensor:
         """torch.abs and its like. dtype: that of the output, where whole numbers become real."""
         saves, steps = _FORMULAS[name]
-        x = self.operand("pow" if name == "Square" else name.lower(), x)
+        given, x = x, self.operand("pow" if name == "Square" else name.lower(), x)
         dtype = dtype and promoted(dtype, x.dtype)
         y = self.make(x.shape, dtype or x.dtype, like(x), what="output")
 
@@ -29,6 +29,7 @@ class Functions:
             del held
             return made
 
+        del given  # whoever calls the operation holds it until then
         saved = {"input": [x], "output": [y], None: []}[saves]
         return self.record(name.lower(), y, [x], back, saved)
 
@@ -74,9 +75,11 @@ class Functions:
 
     def cumsum(self, x: Tensor, dtype: str) -> Tensor:
         """Its gradient is a cumsum from the end: flip, cumsum, flip."""
-        y = self.make(x.shape, dtype, what="output")
+        wider = self.summed_dtype(x) != x.dtype
+        y, before = self.make(x.shape, "float32" if wider else dtype, what="output"), x.dtype
 
         def back(g):
+            g = self.make(g.shape, before, like(g), what="cast of the gradient") if wider else g
             flipped = self.as_gradient(g)
             summed = self.as_gradient(g)
             made = self.as_gradient(g)

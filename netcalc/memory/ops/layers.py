@@ -16,12 +16,13 @@ class Modules(Products):
         self, x: Tensor, w: Tensor | None, b: Tensor | None, mean: Tensor | None, var: Tensor | None
     ) -> Tensor:
         """F.batch_norm with batch statistics, or stored ones in evaluation mode."""
-        c = x.shape[1]
-        y = self.make(x.shape, x.dtype, like(x), what="output")
         batch = self.rules.training or mean is None
+        cudnn = self.rules.cuda and batch and self.cudnn_norm(x, w, b)
+        given, c = x, x.shape[1]
+        x = self.contiguous(x) if cudnn and last_order(x) is None else x
+        y = self.make(x.shape, x.dtype, like(x), what="output")
         kind, weight = self.statistics(x, w), w.dtype if w is not None else x.dtype
         stats = [self.make((c,) if batch else (0,), kind, what=what) for what in ("mean", "invstd")]
-        cudnn = self.rules.cuda and batch and self.cudnn_norm(x, w, b)
         reserve = [self.make((0,), "uint8", what="reserve")] if cudnn or self.rules.cuda or not batch else []
         needs = [t is not None and t.needs_grad for t in (x, w, b)]
 
@@ -33,6 +34,7 @@ class Modules(Products):
             del copy
             return [d if need else None for d, need in zip((dx, dw, db), needs, strict=True)]
 
+        del given  # whoever calls the operation holds it until then
         return self.record("batch_norm", y, [x, w, b], back, [x, w, mean, var, *stats, *reserve])
 
     def statistics(self, x: Tensor, w: Tensor | None) -> str:
@@ -42,7 +44,13 @@ class Modules(Products):
 
     def cudnn_norm(self, x: Tensor, w: Tensor | None, b: Tensor | None) -> bool:
         """Whether CUDA normalises with cuDNN: float32, or float16 with float32 weights, of 3 to 5 dimensions, with a bias."""
-        return w is not None and b is not None and 3 <= len(x.shape) <= 5 and x.dtype in ("float32", "float16") and w.dtype == "float32"
+        return (
+            w is not None
+            and b is not None
+            and 3 <= len(x.shape) <= 5
+            and x.dtype in ("float32", "float16")
+            and w.dtype == "float32"
+        )
 
     @autocast("layer_norm")
     def layer_norm(self, x: Tensor, w: Tensor | None, b: Tensor | None, axes: int) -> Tensor:

@@ -72,7 +72,9 @@ class Norms:
             padded = (n, 1, c + size - 1, rest[0], tail)
         shape = divisor.shape
         divisor = self.resized(divisor, padded)
-        divisor = self.squeeze(self.avg_pool(divisor, shape), [1])
+        wide = self.operand(f"avg_pool{len(shape) - 2}d", divisor)
+        divisor = self.squeeze(self.avg_pool(wide, shape), [1])
+        del wide
         divisor = self.view(divisor, x.shape)
         divisor = self.function(self.shifted(self.scaled(divisor)), "Pow")
         return self.mul(x, divisor, divide=True)

@@ -12,7 +12,8 @@ class Padding:
             return self.resized(x, shape)
         if mode == "circular":
             return self.circular(x, shape, sides)
-        return self.avg_pool(x, shape)  # reflection and replication keep the input
+        kind = {"reflect": "reflection", "replicate": "replication"}[mode]
+        return self.avg_pool(self.operand(f"{kind}_pad{len(sides)}d", x), shape)  # the input is kept
 
     def circular(self, x: Tensor, shape, sides: list) -> Tensor:
         """_pad_circular: an empty tensor into which the input and then its own ends are copied, the last dimension first."""

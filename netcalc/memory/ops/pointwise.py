@@ -111,8 +111,10 @@ class Pointwise(Views):
     # -- reductions
 
     def mean(self, x: Tensor, dims, keepdim: bool, scale: bool = True, dtype: str | None = None) -> Tensor:
-        """mean or sum over dimensions: the gradient is expanded, and for the mean divided."""
-        dtype = dtype or (x.dtype if scale else self.summed_dtype(x))
+        """mean or sum over dimensions: the gradient is expanded, and for the mean divided. dtype: of the sum of whole
+        numbers or truth."""
+        if dtype is None or x.dtype.startswith(("float", "bfloat")):
+            dtype = x.dtype if scale else self.summed_dtype(x)
         rank = len(x.shape)
         over = set(range(rank)) if dims is None else {d % rank for d in dims}
         kept = tuple(1 if k in over else size for k, size in enumerate(x.shape))
