@@ -53,10 +53,9 @@ class Attention:
         if not self.rules.cuda:
             taught = mask is not None and mask.needs_grad
             return "math" if dropped or taught or not same(q.shape[3], v.shape[3]) else "cpu"
-        half, alike = q.dtype in HALF, same(q.shape[3], v.shape[3])
-        if half and mask is None and alike and not (causal and not same(q.shape[2], k.shape[2])):
-            if not holds(less(256, q.shape[3])):
-                return "flash"  # it takes fewer key heads too
+        half, fits = q.dtype in HALF, same(q.shape[3], v.shape[3]) and not holds(less(256, q.shape[3]))
+        if half and fits and mask is None and not (causal and not same(q.shape[2], k.shape[2])):
+            return "flash"  # it takes fewer key heads too
         divisible = all(holds(divides(8 if half else 4, x.shape[3])) for x in (q, v))
         return "efficient" if heads and divisible else "math"
 
