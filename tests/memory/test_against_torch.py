@@ -34,11 +34,21 @@ layers:
   - head: {Linear: {out_features: 500, bias: false}}
     tie: {weight: wte.weight}
 """
+#: the mean of a bag: on CUDA only a maximum keeps its places
+BAGS = """
+netcalc: 1
+name: Bags
+inputs: {tokens: {shape: [N, T], dtype: int64}}
+layers:
+  - bags: {EmbeddingBag: {num_embeddings: 50, embedding_dim: 8}}
+  - head: {Linear: 5}
+"""
+TEXTS = {"tied": TIED, "bags": BAGS}
 
 
 def network(name: str):
     """A network, and sizes for what is free in it."""
-    net = netcalc.load(TIED if name == "tied" else name).at(**GIVEN.get(name, {}))
+    net = netcalc.load(TEXTS.get(name, name)).at(**GIVEN.get(name, {}))
     return net, examples.sizes(net.graph, 2)
 
 
@@ -88,3 +98,11 @@ def test_what_is_recomputed_under_autocast(device, tmp_path, private_side):
     found = measure(net, sizes, device, amp="bfloat16")
     steps = predicted(net, sizes, Rules(cuda=device == "cuda", autocast="bfloat16"), {}, False)
     assert peak(found.persistent, steps) == found.peak
+
+
+def test_a_mean_of_bags_keeps_no_places_on_cuda(private_side):
+    net, sizes = network("bags")
+    found = measure(net, sizes, "cuda")
+    result = simulate.training(net.graph, net.exported().emitter, sizes, simulate.Run(Rules(cuda=True)))
+    assert sum(saved.storage.bytes for saved in result.saved) == found.saved_bytes + found.saved_inputs
+    assert peak(found.persistent, predicted(net, sizes, Rules(cuda=True), {}, False)) == found.peak

@@ -190,7 +190,8 @@ class Modules(Products):
         words = 0 if mode == "sum" and not (padded or self.rules.cuda) else n * count + (0 if self.rules.cuda else 1)
         bags = self.make((words,), x.dtype, what="bag of each token")  # the CPU makes one more than it shows
         sizes = self.make((n,), x.dtype, what="sizes of the bags")
-        found = self.make((n, w.shape[1]) if mode == "max" else (n,), x.dtype, what="places of the maxima")
+        none = (0,) if self.rules.cuda else (n,)
+        found = self.make((n, w.shape[1]) if mode == "max" else none, x.dtype, what="places of the maxima")
         before, rows = w.shape, n * count
 
         def back(g):
