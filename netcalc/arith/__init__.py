@@ -8,7 +8,7 @@ import of sympy or numpy at the top.
 
 from __future__ import annotations
 
-from .assume import Assumed, Mixed, assuming, holds
+from .assume import Assumed, Mixed, assuming, equal_sizes, holds
 from .atoms import Extreme, Quotient, at, bounds_of, names_of, to_sympy
 from .domain import Domain
 from .floors import cancelled
@@ -35,6 +35,7 @@ __all__ = [
     "divide",
     "divides",
     "equal",
+    "equal_sizes",
     "holds",
     "is_array",
     "is_sympy",

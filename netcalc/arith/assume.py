@@ -23,6 +23,7 @@ class Assumed:
     def __init__(self, point: dict):
         self.point = point
         self._taken: dict[str, Condition] = {}
+        self.equal: dict[tuple, bool] = {}  # what was answered, by both sides
 
     @property
     def taken(self) -> tuple[Condition, ...]:
@@ -61,6 +62,22 @@ def holds(found) -> bool:
         if found.any():
             raise Mixed("these sizes do not run alike")
     return False
+
+
+def equal_sizes(a, b) -> bool:
+    """Whether two sizes are equal: as `holds` says, once for every two of them."""
+    from . import equal
+
+    if not (_now and isinstance(a, (int, Formula)) and isinstance(b, (int, Formula))):
+        return holds(equal(a, b))
+    key, known = (_key(a), _key(b)), _now[-1].equal
+    if key not in known:
+        known[key] = holds(equal(a, b))
+    return known[key]
+
+
+def _key(size):
+    return size if type(size) is int else tuple(size.terms.items())
 
 
 def _answered(condition: Condition) -> bool:

@@ -107,8 +107,11 @@ class _Envelope:
         vectors, kept = self.vectors, []
         for row in sorted(range(len(vectors)), key=lambda row: vectors[row], reverse=True):
             own = vectors[row]
-            if not any(all(map(ge, vectors[other], own)) for other in kept):
+            above = next((place for place, other in enumerate(kept) if all(map(ge, vectors[other], own))), None)
+            if above is None:
                 kept.append(row)
+            else:  # it may well be above the next ones too
+                kept.insert(0, kept.pop(above))
         return sorted(kept)
 
     def _highest(self, rows: list[int]) -> dict[int, Lead]:
@@ -175,9 +178,10 @@ class _Envelope:
     def _ratio(self, row: int, others: list[int], point: dict) -> float:
         """How close the row comes to the largest of the others: above 1 where it is above them."""
         own, *values = self.space.values([row, *others], point)
-        if own > max(values):
-            return 1 + (own - max(values)) / own + 1e-15 if self.space.domain.holds_free(point) else 0.0
-        return own / max(values)
+        most = max(values)
+        if own > most:  # as a float the two may be equal
+            return max(own / most if most > 0 else 2.0, 1 + 1e-12) if self.space.domain.holds_free(point) else 0.0
+        return min(own / most if most > 0 else 0.0, 1.0)
 
     def _decide(self, row: int, others: list[int]) -> dict | bool | None:
         """A point at which the row is above all others, None where it is proven that there is none, False where neither
@@ -187,7 +191,7 @@ class _Envelope:
         while boxes and self._left > 0:
             ratio, _, point, box = heappop(boxes)
             if ratio < -1:
-                return point if self.space.domain.holds_free(point) else False
+                return point
             own, *vectors = self.space.vectors([row, *others], box)
             self._left -= len(own) * len(vectors)
             if not some_mean_above(own, vectors):
@@ -200,17 +204,10 @@ class _Envelope:
 
     def _consider(self, boxes: list, row: int, others: list[int], box: dict) -> None:
         """Put a box among those to be looked at: first those in whose middle, or at whose ends, the row comes closest."""
-        best = None
-        for point in _looks(box):
-            own, *values = self.space.values([row, *others], point)
-            ratio = own / max(values)
-            if own > max(values) and self.space.domain.holds_free(point):
-                ratio = max(ratio, 1 + 1e-12)
-            elif ratio >= 1:
-                ratio = 1.0
-            if best is None or ratio > best[0]:
-                best = ratio, point
-        heappush(boxes, (-best[0], next(self._number), best[1], box))
+        ratio, point = max(
+            ((self._ratio(row, others, point), point) for point in _looks(box)), key=lambda look: look[0]
+        )
+        heappush(boxes, (-ratio, next(self._number), point, box))
 
 
 def _from_the_ends(items: list) -> list:

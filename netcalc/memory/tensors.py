@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import cmp_to_key
 
-from ..arith import at_least, divides, equal, holds, less, prod
+from ..arith import at_least, divides, equal_sizes, holds, less, prod
 from ..language.names import DTYPE_BYTES
 
 
@@ -103,7 +103,7 @@ def normal(shape: tuple, strides: tuple | None) -> tuple | None:
 
 def same(a, b) -> bool:
     """Whether two sizes are equal."""
-    return a == b if type(a) is int and type(b) is int else a is b or holds(equal(a, b))
+    return a == b if type(a) is int and type(b) is int else a is b or equal_sizes(a, b)
 
 
 def same_shape(a: tuple, b: tuple) -> bool:
