@@ -30,6 +30,7 @@ def noted(point: dict, *questions) -> Domain:
     ({"D": 120, "H": 4}, [divides(H, D), equal(D // H, 1), equal(D, H)], ["D % H == 0", "D//H >= 2"]),
     ({"D": 640}, [divides(2, D // 32), equal(2 * (D // 64), D // 32), equal(D // 64, 1)], ["(D//32) % 2 == 0", "D >= 128"]),
     ({"N": 9, "T": 7}, [equal((N * T + 3) // 4, 1), equal(N * T // 4, 1)], ["N*T >= 8"]),
+    ({"D": 1152}, [divides(12, D), less(0, D // 12 % 8), less(D // 12, 257)], ["D % 96 == 0", "D <= 3072"]),  # heads of up to 256
     ({"H": 900}, [equal((H + 31) // 32, 1), equal((H + 7) // 8, 1)], ["H >= 33"]),
     ({"T": 64}, [less(T, 1025), less(2 * T, 3000)], ["T <= 1024"]),
     ({"H": 90, "T": 50}, [equal((H // 16) * (T // 16), T // 16)], ["T >= 16", "H >= 32"]),

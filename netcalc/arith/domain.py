@@ -28,7 +28,7 @@ class Domain:
         self._into: dict[str, object] = {}  # name -> product of free numbers
         self._even: dict[Quotient, object] = {}  # quotient -> multiple of another one
         self._others: list[Condition] = []
-        asked = [(c.op, c.left - c.right, _side(c, point or {})) for c in conditions]
+        asked = [(_op(c), c.left - c.right, _side(c, point or {})) for c in conditions]
         self._multiply([difference for op, difference, _ in asked if op == "=="])
         self._narrow(
             [part for op, difference, side in asked for part in _inequalities(op, self.free(difference), side)]
@@ -111,9 +111,18 @@ class Domain:
             name, divisor = multiple(self.free(difference)) or (None, 0)
             if isinstance(name, Quotient) and type(divisor) is int:
                 self._even[name] = divisor * (atom_formula(name) // divisor)
-            elif isinstance(name, str) and name not in self._into and "//" not in name:
-                self.multiples[name] = divisor, symbol(name) // divisor
-                self._into[name] = divisor * symbol(_free_name(name, divisor))
+            elif isinstance(name, str):
+                self._divide(name, divisor)
+
+    def _divide(self, name: str, divisor) -> None:
+        """Note that a free number is a multiple; of a name that is one already, of both divisors."""
+        for original, (known, _) in self.multiples.items():
+            if name == _free_name(original, known) and type(known) is type(divisor) is int:
+                name, divisor = original, known * divisor
+                break
+        if "//" not in name and (name not in self._into or type(divisor) is int):
+            self.multiples[name] = divisor, symbol(name) // divisor
+            self._into[name] = divisor * symbol(_free_name(name, divisor))
 
     def _narrow(self, asked: list) -> None:
         for _ in range(ROUNDS):
@@ -174,6 +183,14 @@ def _joined(value, one: str, other: str, product: str):
         rest = Formula({tuple(pair for pair in left.items() if pair[1]): coef})
         total = total + rest * symbol(product) ** both
     return total
+
+
+def _op(condition: Condition) -> str:
+    """The comparison; == where a remainder is not above 0."""
+    difference = condition.left - condition.right
+    if condition.op in (">=", "<=") and isinstance(difference, Formula):
+        return "==" if remainder(difference if condition.op == "<=" else -difference) else condition.op
+    return condition.op
 
 
 def _side(condition: Condition, point: dict) -> int:

@@ -9,25 +9,23 @@ from ..arith import Condition, names_of
 from ..arith.domain import multiple
 from .algebra import floors
 
-LARGE, SAMPLES = (
-    (999, 99, 9, 9999, 99999),
-    60,
-)  # sizes up to these are tried as samples, from the half on; so many times
+USUAL = [8 * number for number in range(8, 17)]  # sizes that are tried first: head sizes that every kernel takes, say
+LARGE, SAMPLES = (999, 99, 9, 9999, 99999), 60  # then sizes up to these, from the half on; so many times
 
 
-def sample(graph, sizes: dict) -> dict:
-    """Values for what is free beside `sizes` which meet all conditions: large ones, so that what is open is answered as it
-    is for most sizes. Empty where nothing is free or none are found."""
-    names = [name for name in graph.free if name not in sizes]
-    conditions = [c for c in (condition.at(sizes) for condition, _ in graph.conditions) if isinstance(c, Condition)]
+def sample(graph, given: dict) -> dict:
+    """Values for what is free beside `given` which meet all conditions: usual ones, so that what is open is answered as it
+    is for most networks. Empty where nothing is free or none are found."""
+    names = [name for name in graph.free if name not in given]
+    conditions = [c for c in (condition.at(given) for condition, _ in graph.conditions) if isinstance(c, Condition)]
     quotients = [quotient for c in conditions for quotient in (*floors(c.left), *floors(c.right))]
     multiples = [pair for pair in map(_multiple, conditions) if pair]
     steps, dice, best = {name: step_of(name, 0, conditions) for name in names}, random.Random(0), (0, {})
-    for most in LARGE if names else ():
+    for sizes in (USUAL, *(range(most // 2, most + 1) for most in LARGE)) if names else ():
         for _ in range(SAMPLES if conditions else 1):
-            point = {name: dice.randint(most // 2, most) * dice.choice((1, steps[name])) for name in names}
+            point = {name: dice.choice(sizes) * dice.choice((1, steps[name])) for name in names}
             for name, other in multiples:
-                point[name] = point[other] * dice.randint(2, most // 2)
+                point[name] = point[other] * max(2, dice.choice(sizes))
             if all(condition.at(point) is True for condition in conditions):
                 least = min([*point.values(), *(quotient.at(point) for quotient in quotients)])
                 best = max(best, (least, point), key=lambda found: found[0])

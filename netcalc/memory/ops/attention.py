@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import zip_longest
 
-from ...arith import at_least, divides, holds
+from ...arith import at_least, divides, holds, less
 from ..tensors import Tensor, is_one, like, normal, same, strides_in, strides_of
 from .autocast import autocast
 from .pointwise import HALF
@@ -26,7 +26,7 @@ class Attention:
         if way == "efficient" and mask is not None:
             mask = self._aligned_mask(mask, (*q.shape[:3], k.shape[2]))
         size = q.shape[3]
-        if way != "flash" or type(size) is not int or size % 8 == 0:  # a free size is taken for such a multiple
+        if way != "flash" or not holds(less(0, size % 8)):
             return self._fused(q, k, v, mask, way)
         wide = [self.resized(x, (*x.shape[:3], (size + 7) // 8 * 8)) for x in (q, k, v)]  # pad_last_dim
         return self.narrow(self._fused(*wide, None, way), -1, size)
@@ -53,10 +53,7 @@ class Attention:
         if not self.rules.cuda:
             taught = mask is not None and mask.needs_grad
             return "math" if dropped or taught or not same(q.shape[3], v.shape[3]) else "cpu"
-        half, size = q.dtype in HALF, q.shape[3]
-        fits = same(size, v.shape[3]) and not (
-            type(size) is int and size > 256
-        )  # a free size is taken for one that fits
+        half, fits = q.dtype in HALF, same(q.shape[3], v.shape[3]) and not holds(less(256, q.shape[3]))
         if half and fits and mask is None and not (causal and not same(q.shape[2], k.shape[2])):
             return "flash"  # it takes fewer key heads too
         divisible = all(holds(divides(8 if half else 4, x.shape[3])) for x in (q, v))
