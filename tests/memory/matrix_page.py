@@ -23,6 +23,9 @@ storages followed under FakeTensors (recurrent networks on the CPU: under real t
 cell is a network at a batch, on the rules of a device, in a dtype, with an optimizer; it is *equal* where all these numbers
 have a difference of 0 bytes. Nothing here was measured on a GPU: CUDA's rules are those that torch follows on a device in name only.
 
+Cells are run one after the other, and not all of them have seen the last repair of a rule; a part of every
+family is run as a test (`tests/memory/test_matrix.py`).
+
 Made by `python -m tests.memory.matrix` and `python -m tests.memory.matrix_page`.
 """
 
