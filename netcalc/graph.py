@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .arith import prod
+from .arith import Condition, prod
 
 FLOATS = frozenset(("float64", "float32", "float16", "bfloat16"))
 
@@ -114,6 +114,11 @@ class Graph:
         self.variant: str | None = None
         self._tensors: tuple | None = None
         self.warnings: list = []
+
+    def open_conditions(self, sizes: dict) -> list[Condition]:
+        """What the free sizes must fulfil where some of them have values."""
+        found = (condition.at(sizes) for condition, _ in self.conditions)
+        return [condition for condition in found if isinstance(condition, Condition)]
 
     def tensors(self):
         """The state_dict in its order: (key, shape, dtype, kind, node, name), kind "parameter" or "buffer".

@@ -6,7 +6,7 @@ import functools
 
 from ..arith import Formula, names_of, same_shape
 from ..errors import SpecError, fail
-from ..graph import Node, Scope, Value
+from ..graph import FLOATS, Node, Scope, Value
 from ..language.evaluation import MAX_WEIGHT, weight
 from ..layers.base import REGISTRY, ranks
 from .binding import bound, is_static, shape_text
@@ -18,7 +18,6 @@ from .tying import tie
 MAX_SIZE = 2**62  # of a dimension: torch's sizes are int64
 _INTEGERS = frozenset(("int64", "int32", "int16", "int8", "uint8"))
 _INDICES = frozenset(("int64", "int32"))  # those that torch looks things up by
-_FLOATS = frozenset(("float64", "float32", "float16", "bfloat16"))
 #: conditions that must be known to hold, not only for some sizes
 _MUST_BE_KNOWN = frozenset(("E401", "E402"))
 
@@ -244,7 +243,7 @@ def _check_dtypes(item, cls, inputs: tuple):
     for index, value in enumerate(inputs):
         dtype = value.dtype
         accepts = cls.accepts if isinstance(cls.accepts, str) else cls.accepts[min(index, len(cls.accepts) - 1)]
-        if accepts == "float" and dtype not in _FLOATS:
+        if accepts == "float" and dtype not in FLOATS:
             raise fail("E406", f"{cls.type} computes with real numbers, but its input is {dtype}", item.head.where,
                        "an Embedding turns whole numbers into vectors" if dtype in _INTEGERS else None)  # fmt: skip
         if accepts == "integer" and dtype not in _INDICES:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..errors import NetcalcError
-from ..graph import Graph, Node, Value
+from ..graph import FLOATS, Graph, Node, Value
 from . import naming
 
 
@@ -117,7 +117,7 @@ def _variable(node: Node, reads: list[str], busy: set[str]) -> str:
 def _mean(graph: Graph) -> list[str]:
     """A loss that reaches every output, for a spec without one."""
     texts = [output(graph, number) for number in range(len(graph.outputs))]
-    real = [value.dtype.startswith(("float", "bfloat")) for _, value in graph.outputs]
+    real = [value.dtype in FLOATS for _, value in graph.outputs]
     if len(texts) > 1 and all(real):
         values = "output.values()" if texts[0].startswith('output["') else "output"
         return [f"return sum(tensor.mean() for tensor in {values})"]

@@ -94,7 +94,8 @@ def left(member, variables: list[str]) -> str:
     if not isinstance(member, Node) or member.parts is None:
         return ", ".join(variables)
     if member.type == "LSTM":
-        return f"{variables[0]}, _" if variables[1:] == ["_", "_"] else "{}, ({}, {})".format(*variables)
+        hidden = steps.states_hidden(member, variables)
+        return f"{variables[0]}, _" if hidden else "{}, ({}, {})".format(*variables)
     return ", ".join(variables) + ("," if len(variables) == 1 else "")
 
 

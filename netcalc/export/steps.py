@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ..graph import Node
+
 HIDDEN = "_"  # the variable of what nobody reads; it holds it all the same
+
+
+def states_hidden(member, variables) -> bool:
+    """Whether nobody reads the states of an LSTM: `x, _ = lstm(x)`, one variable for both."""
+    return isinstance(member, Node) and member.type == "LSTM" and tuple(variables[1:]) == (HIDDEN, HIDDEN)
 
 
 class Step(NamedTuple):

@@ -56,6 +56,15 @@ def is_fraction(number) -> bool:
     return isinstance(number, (Fraction, float)) or (isinstance(number, Formula) and not number.is_whole())
 
 
+def promoted(dtype: str, *numbers) -> str:
+    """The dtype of a tensor that is combined with numbers: a fraction makes whole numbers real, a number truth a number."""
+    if "float" in dtype or "complex" in dtype:
+        return dtype
+    if any(map(is_fraction, numbers)):
+        return "float32"
+    return "int64" if dtype == "bool" and numbers else dtype
+
+
 class Operator(Layer):
     """What the operators share. `operands` lists numbers, and None for each next input; without it all inputs are operands.
 
@@ -98,10 +107,7 @@ class Operator(Layer):
 
     def dtype(self, *dtypes):
         """Of equal dtypes that dtype; a number changes it where it is of a higher class, as in torch."""
-        first = dtypes[0]
-        if "float" not in first and any(map(is_fraction, self.numbers())):
-            return "float32"
-        return "int64" if first == "bool" and self.numbers() else first
+        return promoted(dtypes[0], *self.numbers())
 
     def work(self, *shapes):
         return Work(other=(self.count(shapes[:-1]) - 1) * elements(shapes[-1]))

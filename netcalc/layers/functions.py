@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .activation import Elementwise
+from .arithmetic import promoted
 from .base import arg, layer, literal, need
 from .kinds import optional, real
 
@@ -123,12 +124,3 @@ class Pow(Function):
 
     def call(self, names, x):
         return f"torch.pow({names[0]}, {literal(self.exponent)})"
-
-
-def promoted(dtype: str, *numbers) -> str:
-    """The dtype of a tensor that is combined with numbers: a fraction makes whole numbers real, a number truth a number."""
-    if "float" in dtype or "complex" in dtype:
-        return dtype
-    if not all(isinstance(number, int) for number in numbers):
-        return "float32"
-    return "int64" if dtype == "bool" else dtype

@@ -38,14 +38,14 @@ def memory(
     refuse_conflicts(given)
     graph, profile = net.graph, profiles.load(device)
     sizes, count = _sizes(net, batch, accumulate, symbolic)
-    rules, run = _run(graph, profile, given)
+    run = _run(graph, profile, given)
     emitter = net.exported().emitter
     point = sample(graph, sizes)
     with assuming(point) as assumed:
-        forward = simulate.inference(graph, emitter, sizes, rules)
-        trained = None if inference else simulate.training(graph, emitter, sizes, run)
+        forward = _simulated(graph, emitter, sizes, run, True)
+        trained = None if inference else _simulated(graph, emitter, sizes, run, False)
     table = facts.rows(graph, sizes, loss=not inference)
-    named = _named_optimizer(given, rules)
+    named = _named_optimizer(given, run.rules)
     return Memory(
         Simulated(
             graph, table, layers(table, trained or forward), None if trained is None else trained.trace,
@@ -59,8 +59,7 @@ def memory(
 
 def _domain(graph: Graph, sizes: dict, assumed: tuple[Condition, ...], point: dict) -> Domain:
     """The sizes that the spec allows and that run as the sample does."""
-    allowed = [condition.at(sizes) for condition, _ in graph.conditions]
-    return Domain([*(c for c in allowed if isinstance(c, Condition)), *assumed], point)
+    return Domain([*graph.open_conditions(sizes), *assumed], point)
 
 
 def _routed(graph: Graph, emitter, sizes: dict, run: Run, table: list[facts.Row], inference: bool):
@@ -70,12 +69,15 @@ def _routed(graph: Graph, emitter, sizes: dict, run: Run, table: list[facts.Row]
         return None
     columns = routed.Columns(different)
 
-    def highest() -> int:
-        if inference:
-            return columns.highest(simulate.inference(graph, emitter, sizes, run.rules, columns.share).trace)
-        return columns.highest(simulate.training(graph, emitter, sizes, run._replace(share=columns.share)).trace)
+    run = run._replace(share=columns.share)
+    return lambda: columns.highest(_simulated(graph, emitter, sizes, run, inference).trace)
 
-    return highest
+
+def _simulated(graph: Graph, emitter, sizes: dict, run: Run, inference: bool) -> Result:
+    """Training steps, or a forward pass only."""
+    if inference:
+        return simulate.inference(graph, emitter, sizes, run.rules, run.share)
+    return simulate.training(graph, emitter, sizes, run)
 
 
 class Step(NamedTuple):
@@ -102,26 +104,22 @@ def step(net, point: dict, **options) -> Step:
     given = {**memory.__kwdefaults__, **options}
     refuse_conflicts(given)
     graph = net.graph
-    rules, run = _run(graph, profiles.load(given["device"]), given)
+    run = _run(graph, profiles.load(given["device"]), given)
     sizes = {graph.batch: 1} if graph.batch in graph.free and graph.batch not in point else {}
     emitter = net.exported().emitter
     with assuming(point) as assumed:
-        found = (
-            simulate.inference(graph, emitter, sizes, rules)
-            if given["inference"]
-            else simulate.training(graph, emitter, sizes, run)
-        )
+        found = _simulated(graph, emitter, sizes, run, given["inference"])
     return Step(found.trace, assumed.taken, point)
 
 
-def _run(graph: Graph, profile, given: dict) -> tuple[Rules, Run]:
-    """The rules of a run and how it goes, by the options of `memory`; for as many steps as differ."""
+def _run(graph: Graph, profile, given: dict) -> Run:
+    """How a step is run, by the options of `memory`; for as many steps as differ."""
     rules = Rules(cuda=profile.rules == "cuda", autocast=given["amp"], dtype=given["dtype"])
     rules = rules._replace(onednn_lstm=profile.value("onednn_lstm", rules.onednn_lstm))
     options = {name: given[name] for name in OF_THE_OPTIMIZER}
     optimizer = None if given["optimizer"] == "none" else given["optimizer"]
     steps = 2 if optimizer is None else settled(optimizer, options, rules.cuda)
-    return rules, Run(
+    return Run(
         rules, optimizer, options, steps, given["drop_output"], given["accumulate"],
         chosen_layers(graph, given["checkpoint"]), frozen(graph, given["freeze"]), given["inplace"],
     )  # fmt: skip

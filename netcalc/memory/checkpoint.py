@@ -46,7 +46,7 @@ class _Inputs:
     is dropped too, and made again with the rest. first: the first operation of the stretch that would have saved something."""
 
     def __init__(self, op, inputs: list[Tensor]):
-        self.inputs = [tensor if tensor.leaf else None for tensor in inputs]
+        self.leaves = [tensor if tensor.leaf else None for tensor in inputs]
         self.needs = [tensor.needs_grad for tensor in inputs]
         self.first: Node | None = None
         self.outer: tuple | None = None  # the stretch around it, and its number there
@@ -61,7 +61,7 @@ class _Inputs:
     def tensors(self) -> list[Tensor]:
         """The inputs, with gradients of their own where they had some, as the recomputation has them."""
         kept = self.held if self.outer is None else self.outer[0].given(self.outer[1])
-        found = zip(kept, self.inputs, self.needs, strict=True)
+        found = zip(kept, self.leaves, self.needs, strict=True)
         return [leaf or (_detached(tensor) if needs else tensor) for tensor, leaf, needs in found]
 
 
@@ -117,6 +117,7 @@ class _Stretch:
 
 
 def _detached(tensor: Tensor) -> Tensor:
+    """The tensor with a gradient of its own."""
     found = tensor.alias()
     found.origin = (Node(0, "input", ("",), (), lambda *g: [], [], 1), 0)
     return found

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from ..errors import NetcalcError
 from ..export.module import Emitter
 from ..export.plan import Plan
+from ..export.steps import states_hidden
 from ..facts import total
 from ..graph import Graph, Node, Scope
 from .checkpoint import recomputed
@@ -190,8 +191,8 @@ class Frame:
         else:
             outputs = self.program.call(member, inputs)
         del inputs
-        if isinstance(member, Node) and member.type == "LSTM" and step.targets[1:] == ("_", "_"):
-            outputs = [outputs[0], outputs[1:]]  # `x, _ = lstm(x)`: both states in one variable
+        if states_hidden(member, step.targets):
+            outputs = [outputs[0], outputs[1:]]
         self.assign(step.targets, outputs)
 
     def segment(self, step):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ..arith import at
 from ..errors import NetcalcError
 from ..export import losses
-from ..graph import Graph, Node
+from ..graph import FLOATS, Graph, Node
 from .autograd import Engine, reachable
 from .ops import Operations
 from .ops.cudnn import FLATTENED, weight_space
@@ -108,9 +108,7 @@ class _Model:
         self.op = Operations(rules)
         self.op.sized, self.op.share = self.sized, run.share
         self.op.mark("setup", 0)
-        self.flat: dict[int, Tensor] = {}
         self.tensors = self._state(run.frozen)
-        self.flat.clear()
         self.inputs = [self._batch(value.shape, value.dtype, name) for name, value in graph.inputs.items()]
         self.program = Program(graph, emitter, self.op, self.tensors, run.checkpoint)
         if run.inplace:
@@ -132,15 +130,17 @@ class _Model:
 
     def _state(self, frozen: frozenset) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
+        buffers: dict[int, Tensor] = {}  # by the id of a recurrent layer
         ties = []
         for key, shape, dtype, kind, node, name in self.graph.tensors():
             if name in node.tied:
                 ties.append((key, node.tied[name]))
                 continue
             real = self.op.rules.dtype if dtype == "float32" else dtype
-            tensor = self._weight(node, key, shape, real) or self.op.make(
-                self.sized(shape), real, what=key, kind=f"{kind}s"
-            )
+            if self.op.rules.cuda and node.type in FLATTENED and not node.tied:
+                tensor = self._part(buffers, node, shape, real)
+            else:
+                tensor = self.op.make(self.sized(shape), real, what=key, kind=f"{kind}s")
             tensor.name = key
             tensor.leaf = kind == "parameter" and not node.frozen and id(node) not in frozen
             found[key] = tensor
@@ -148,14 +148,12 @@ class _Model:
             found[key] = found[node.key(name)]
         return found
 
-    def _weight(self, node: Node, key: str, shape, dtype: str) -> Tensor | None:
+    def _part(self, buffers: dict[int, Tensor], node: Node, shape, dtype: str) -> Tensor:
         """A part of the buffer that a recurrent layer has for its weights on CUDA (flatten_parameters)."""
-        if not self.op.rules.cuda or node.type not in FLATTENED or node.tied:
-            return None
-        if id(node) not in self.flat:
+        if id(node) not in buffers:
             room = weight_space({name: self.sized(size) for name, size in node.params.items()})
-            self.flat[id(node)] = self.op.make((room,), dtype, what=f"weights of {node.path}", kind="parameters")
-        return Tensor(self.flat[id(node)].storage, self.sized(shape), dtype)
+            buffers[id(node)] = self.op.make((room,), dtype, what=f"weights of {node.path}", kind="parameters")
+        return Tensor(buffers[id(node)].storage, self.sized(shape), dtype)
 
     def _batch(self, shape, dtype: str, name: str) -> Tensor:
         real = self.op.rules.dtype if dtype == "float32" else dtype
@@ -249,7 +247,7 @@ class _Training(_Model):
     def _mean(self, out: list[Tensor]) -> Tensor:
         """The mean of the outputs, summed."""
         op = self.op
-        real = [tensor for tensor in out if tensor.dtype.startswith(("float", "bfloat"))]
+        real = [tensor for tensor in out if tensor.dtype in FLOATS]
         if not real:
             raise NetcalcError("error: no output is of a floating-point type, so there is nothing to train on\n"
                                "  help: --inference gives the memory of a forward pass")  # fmt: skip

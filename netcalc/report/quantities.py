@@ -39,7 +39,7 @@ def _run(net) -> tuple:
         raise NetcalcError("error: no sizes were found that meet the conditions of this network\n"
                            "  help: give values: --set NAME=VALUE")  # fmt: skip
     step = net.step(point)
-    domain = step.domain(condition for condition, _ in net.graph.conditions)
+    domain = step.domain(net.graph.open_conditions({}))
     from_one = domain.from_one(name for name, size in domain.least.items() if size == 2)  # it often holds there too
     return Timeline(step.trace, from_one).peak().bytes, domain
 

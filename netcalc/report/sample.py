@@ -17,7 +17,7 @@ def sample(graph, given: dict) -> dict:
     """Values for what is free beside `given` which meet all conditions: usual ones, so that what is open is answered as it
     is for most networks. Empty where nothing is free or none are found."""
     names = [name for name in graph.free if name not in given]
-    conditions = [c for c in (condition.at(given) for condition, _ in graph.conditions) if isinstance(c, Condition)]
+    conditions = graph.open_conditions(given)
     quotients = [quotient for c in conditions for quotient in (*floors(c.left), *floors(c.right))]
     multiples = [pair for pair in map(_multiple, conditions) if pair]
     steps, dice, best = {name: step_of(name, 0, conditions) for name in names}, random.Random(0), (0, {})

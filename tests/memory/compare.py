@@ -12,7 +12,7 @@ from netcalc.export import examples
 from netcalc.oracle.loop import OPTIMIZERS
 
 from .oracle import measure
-from .oracle.traces import beside, difference, in_runs, without_scratch
+from .oracle.traces import beside, parted
 
 
 def predicted(net, sizes: dict, rules, run_options: dict, inference: bool) -> list[list[tuple]]:
@@ -77,10 +77,7 @@ def _compare(given):
 
 def show(ours: list, theirs: list, given):
     """Say where two lists of events part."""
-    both = [without_scratch([tuple(event) for event in events]) for events in (ours, theirs)]
-    if not given.in_order:
-        both = [in_runs(events) for events in both]
-    position = difference(*both)
+    position, both = parted(ours, theirs, given.in_order)
     if position is None:
         print(f"the same {len(both[0])} events")
     else:

@@ -26,7 +26,7 @@ from netcalc.memory.tape import Rules
 
 from .compare import predicted
 from .oracle import measure
-from .oracle.traces import difference, in_runs, without_scratch
+from .oracle.traces import parted
 
 BATCHES = (1, 2, 8, 64)
 OPTIMIZERS = ((None, True), *itertools.product(("sgd-momentum", "adamw"), (True, False)))  # name, foreach
@@ -195,8 +195,7 @@ def peaks(persistent: int, steps: list[list]) -> list[int]:
 
 def parting(ours: list[list], theirs: list[list]) -> list | None:
     """Where the events of the second step part: (phase, layer and what of the simulation, torch's bytes and label)."""
-    both = [in_runs(without_scratch([tuple(event) for event in steps[1]])) for steps in (ours, theirs)]
-    position = difference(*both)
+    position, both = parted(ours[1], theirs[1])
     if position is None:
         return None
     return [list(events[position][1:]) if position < len(events) else None for events in both]

@@ -14,7 +14,7 @@ from netcalc.memory.tape import Rules
 
 from .compare import predicted
 from .oracle import measure
-from .oracle.traces import beside, difference, in_runs, without_scratch
+from .oracle.traces import beside, parted
 
 #: arguments that make a network small
 GIVEN = {"gpt2": {"n_layer": 2, "n_embd": 64, "n_head": 4, "vocab_size": 500}}
@@ -71,8 +71,7 @@ def test_training(name, device, private_side):
     assert peak(found.persistent, steps) == found.peak
     if name in EXACT:
         for ours, theirs in zip(steps, found.events, strict=True):
-            both = [in_runs(without_scratch([tuple(event) for event in events])) for events in (ours, theirs)]
-            position = difference(*both)
+            position, both = parted(ours, theirs)
             assert position is None, "\n" + beside(*both, position)
 
 

@@ -8,17 +8,8 @@ import pytest
 
 import netcalc
 from netcalc.arith import at
+from tests.designs.test_peak import HEADS
 
-HEADS = """
-netcalc: 1
-args: {heads: 2, size: 4}
-input: [N, T, heads * size]
-layers:
-  - mha: {MultiheadAttention: {num_heads: heads}}
-  - LayerNorm
-  - Linear: 5
-loss: MSELoss
-"""
 SPLIT = """
 netcalc: 1
 args: {width: 8, heads: 2}

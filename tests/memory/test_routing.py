@@ -19,7 +19,7 @@ from netcalc.report.memory_table import exactly
 from .compare import predicted
 from .oracle import measure
 from .oracle.shares import equal
-from .oracle.traces import beside, difference, in_runs, stops_being_within, without_scratch
+from .oracle.traces import beside, parted, stops_being_within
 
 EXPERTS, TOP_K = 4, 2
 SPEC = f"""
@@ -94,8 +94,7 @@ def test_the_simulation_is_as_fake(name, device, dtype, amp, private_side):
     rules = Rules(cuda=device == "cuda", dtype=dtype, autocast=amp)
     run = {"share": lambda tokens, top_k, experts, number: shares[number]}
     for ours, theirs in zip(predicted(net, {"N": 3}, rules, run, False), fake.events, strict=True):
-        both = [in_runs(without_scratch([tuple(event) for event in events])) for events in (ours, theirs)]
-        position = difference(*both)
+        position, both = parted(ours, theirs)
         assert position is None, "\n" + beside(*both, position)
 
 
@@ -107,16 +106,9 @@ def test_equal_shares_are_dealt_out(tokens, top_k, experts):
 
 
 #: two mixtures of two kinds
-TWO = f"""
-netcalc: 1
-name: Net
-input: [N, 5, 6]
-layers:
-  - first: {{Linear: 6}}
-  - moe: {{MixtureOfExperts: {{num_experts: {EXPERTS}, top_k: {TOP_K}, hidden_features: 8}}}}
-  - other: {{MixtureOfExperts: {{num_experts: 3, top_k: 1, hidden_features: 40}}}}
-  - Linear: 3
-"""
+TWO = SPEC.replace(
+    "  - Linear: 3", "  - other: {MixtureOfExperts: {num_experts: 3, top_k: 1, hidden_features: 40}}\n  - Linear: 3"
+)
 
 
 @pytest.mark.parametrize("options", [{}, {"optimizer": "adamw"}, {"checkpoint": "moe"}, {"inference": True}, {"device": "cuda"}],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..tensors import Tensor, iterated, same
-from .pointwise import HALF, broadcast, promoted
+from .pointwise import broadcast, promoted
 
 
 class Choices:
@@ -83,7 +83,7 @@ class Choices:
     def product(self, x: Tensor, shape, dtype: str, dim: int | None) -> Tensor:
         """prod over a dimension; its gradient is made from products of what stands before and after each element."""
         x = self.operand("prod", x)
-        y = self.make(shape, self.summed_dtype(x) if x.dtype in (*HALF, "float32") else dtype, what="output")
+        y = self.make(shape, self.summed_dtype(x, dtype), what="output")
         before, wider = x.shape, x.dtype != y.dtype
 
         def back(g):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...graph import FLOATS
 from ..tensors import Tensor, like
 from .pointwise import promoted
 
@@ -12,7 +13,6 @@ _FORMULAS = {
     "Sqrt": ("output", 1), "Rsqrt": ("output", 2), "Reciprocal": ("output", 2), "Sign": (None, 0), "Floor": (None, 0),
     "Ceil": (None, 0), "Round": (None, 0),
 }  # fmt: skip
-_REAL = ("float", "bfloat")
 
 
 class Functions:
@@ -69,14 +69,14 @@ class Functions:
         if x.dtype == dtype:
             return x
         y, before = self.make(x.shape, dtype, like(x), what="output"), x.dtype
-        if not (dtype.startswith(_REAL) and before.startswith(_REAL)):
+        if dtype not in FLOATS or before not in FLOATS:
             return y
         return self.record("to", y, [x], lambda g: self.make(g.shape, before, like(g), what="gradient"))
 
     def cumsum(self, x: Tensor, dtype: str) -> Tensor:
         """Its gradient is a cumsum from the end: flip, cumsum, flip."""
-        wider = self.summed_dtype(x) != x.dtype
-        y, before = self.make(x.shape, "float32" if wider else dtype, what="output"), x.dtype
+        y, before = self.make(x.shape, self.summed_dtype(x, dtype), what="output"), x.dtype
+        wider = y.dtype != before
 
         def back(g):
             g = self.make(g.shape, before, like(g), what="cast of the gradient") if wider else g
@@ -91,7 +91,7 @@ class Functions:
 
 def combined(dtype: str, number, divide: bool = False) -> str:
     """The dtype of a tensor combined with a number."""
-    if dtype.startswith(_REAL):
+    if dtype in FLOATS:
         return dtype
     if divide or not isinstance(number, int):
         return "float32"

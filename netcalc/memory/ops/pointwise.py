@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...arith import prod
+from ...graph import FLOATS
 from ..tensors import Tensor, is_one, iterated, like, same_shape
 from .views import Views, promoted
 
@@ -113,8 +114,7 @@ class Pointwise(Views):
     def mean(self, x: Tensor, dims, keepdim: bool, scale: bool = True, dtype: str | None = None) -> Tensor:
         """mean or sum over dimensions: the gradient is expanded, and for the mean divided. dtype: of the sum of whole
         numbers or truth."""
-        if dtype is None or x.dtype.startswith(("float", "bfloat")):
-            dtype = x.dtype if scale else self.summed_dtype(x)
+        dtype = x.dtype if scale else self.summed_dtype(x, dtype)
         rank = len(x.shape)
         over = set(range(rank)) if dims is None else {d % rank for d in dims}
         kept = tuple(1 if k in over else size for k, size in enumerate(x.shape))
@@ -128,8 +128,11 @@ class Pointwise(Views):
 
         return self.record("mean" if scale else "sum", self.make(shape, dtype, what="output"), [x], back)
 
-    def summed_dtype(self, x: Tensor) -> str:
-        """That of sums and products: under autocast on CUDA float32, which the kernel makes of its input by itself."""
+    def summed_dtype(self, x: Tensor, otherwise: str | None = None) -> str:
+        """That of sums and products: under autocast on CUDA float32, which the kernel makes of its input by itself.
+        otherwise: that of whole numbers or truth, where it is not their own."""
+        if x.dtype not in FLOATS:
+            return otherwise or x.dtype
         return "float32" if self.autocast and self.rules.cuda and x.dtype in HALF else x.dtype
 
 

@@ -228,7 +228,7 @@ class Loop:
         place = _Place(self.model)
         inputs = {t.untyped_storage()._cdata: t.untyped_storage().nbytes() for t in (*self.inputs, *self.targets)}
         weights = {t.untyped_storage()._cdata for t in (*self.model.parameters(), *self.model.buffers())}
-        held: list[tuple] = []  # (path, the _Held as long as the graph holds it)
+        held: list[tuple] = []  # (path, the Held as long as the graph holds it)
 
         def pack(tensor):
             one = Held(tensor)

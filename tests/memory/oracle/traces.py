@@ -64,6 +64,15 @@ def in_runs(events: list) -> list:
     return found + sorted(run, key=lambda e: e[1])
 
 
+def parted(predicted: list, measured: list, in_order: bool = False) -> tuple[int | None, tuple[list, list]]:
+    """Where two lists of events first differ, and both without what kernels take for themselves. in_order: whether the order
+    of what comes or goes together counts too."""
+    both = [without_scratch([tuple(event) for event in events]) for events in (predicted, measured)]
+    if not in_order:
+        both = [in_runs(events) for events in both]
+    return difference(*both), tuple(both)
+
+
 def beside(predicted: list, measured: list, position: int, around: int = 8) -> str:
     """Both lists side by side near a position, with the live bytes so far."""
     lines = [f"{'predicted':^70}|{'measured':^70}"]
