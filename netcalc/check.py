@@ -58,10 +58,10 @@ def _sizes(graph: Graph, entry: Entry) -> dict:
 
 def _actual(table: list, what: str):
     if what == "params":
-        return facts.total(row.params for row in table)
+        return sum(row.params for row in table)
     if what == "trainable":
-        return facts.total(row.trainable for row in table)
-    return facts.total(row.macs if what == "macs" else row.flops for row in table)
+        return sum(row.trainable for row in table)
+    return sum(row.macs if what == "macs" else row.flops for row in table)
 
 
 def _number(graph: Graph, table: list, what: str, entry: Entry) -> list[Diagnostic]:
@@ -105,7 +105,7 @@ def _reason(table: list, what: str, difference) -> str:
     """What the difference may come from, or where most of the number is."""
     if what in ("params", "trainable"):
         for kinds, noun in (("Conv", "the convolutions"), ("Linear", "the linear layers"), ("", "all layers")):
-            biases = facts.total(row.bias for row in table if row.type.startswith(kinds))
+            biases = sum(row.bias for row in table if row.type.startswith(kinds))
             if biases and biases == difference:
                 return f"the difference is the number of biases of {noun}: is bias: false meant?"
         tensors = [

@@ -5,7 +5,7 @@ Every number that netcalc prints comes from these rows. Numbers are ints, or for
 
 from __future__ import annotations
 
-from .arith import at, prod
+from .arith import Sizes, prod
 from .errors import NetcalcError
 from .graph import FLOATS, Graph, Node, Scope, Value, trained, trains
 from .language.names import DTYPE_BYTES
@@ -20,9 +20,9 @@ class Row:
 
     __slots__ = ("_grads", "_sizes", "_work", "bias", "buffers", "node", "output", "trainable", "weight")
 
-    def __init__(self, node: Node, sizes: _Sizes, grads: Gradients):
+    def __init__(self, node: Node, sizes: Sizes, grads: Gradients):
         self.node, self._sizes, self._grads = node, sizes, grads
-        self.output = sizes.of(node.outputs[0])
+        self.output = sizes.of(node.outputs[0].shape)
         self.weight = self.bias = self.buffers = self.trainable = 0
         self._work = None
         if node.original is None and (node.params or node.buffers):
@@ -62,8 +62,9 @@ class Row:
     @property
     def shapes(self) -> list:
         """The shapes of the inputs, then the output's (a list of shapes where there are several)."""
-        node, sized = self.node, self._sizes.of
-        return [*map(sized, node.inputs), self.output if node.parts is None else [*map(sized, node.outputs)]]
+        node, of = self.node, self._sizes.of
+        inputs = [of(value.shape) for value in node.inputs]
+        return [*inputs, self.output if node.parts is None else [of(value.shape) for value in node.outputs]]
 
     @property
     def work(self):
@@ -76,7 +77,7 @@ class Row:
     @property
     def activations(self):
         """The elements of its outputs."""
-        return total(prod(self._sizes.of(value)) for value in self.node.outputs) * self.node.times
+        return sum([prod(self._sizes.of(value.shape)) for value in self.node.outputs]) * self.node.times
 
     @property
     def gradients(self) -> tuple[tuple, bool]:
@@ -105,24 +106,6 @@ class Row:
         """FLOPs of the backward pass: two for a MAC; other operations as many as forward, which is an estimate."""
         needed, trains = self._grads.of(self.node)
         return 2 * self.backward_macs + self.work.other if trains or any(needed) else 0
-
-
-class _Sizes:
-    """Shapes with values for free dimensions, worked out once for every tensor."""
-
-    __slots__ = ("known", "values")
-
-    def __init__(self, values: dict):
-        self.values = values
-        self.known: dict[int, tuple] = {}  # by the id of the tensor
-
-    def of(self, value: Value) -> tuple:
-        if not self.values:
-            return value.shape
-        found = self.known.get(id(value))
-        if found is None:
-            found = self.known[id(value)] = tuple([at(size, self.values) for size in value.shape])
-        return found
 
 
 class Gradients:
@@ -209,7 +192,7 @@ def reached(graph: Graph):
             own, key = owner.tied.get(name, (owner, name))
             if not own.frozen:
                 found[id(own), key] = prod(own.params[key])
-    return total(found.values())
+    return sum(found.values())
 
 
 def _trained_parameter(value: Value) -> bool:
@@ -220,7 +203,7 @@ def _trained_parameter(value: Value) -> bool:
 def rows(graph: Graph, sizes: dict | None = None, loss: bool = False, fed: tuple = ()) -> list[Row]:
     """A row for every executed layer of the model, in order. `sizes` gives free dimensions a value. loss: those of the
     loss too. fed: tensors from outside of the graph that need a gradient."""
-    grads, sizes = Gradients(graph, fed), _Sizes(sizes or {})
+    grads, sizes = Gradients(graph, fed), Sizes(sizes or {})
     return [Row(node, sizes, grads) for node in (*graph.nodes, *(graph.loss if loss else ()))]
 
 
@@ -230,19 +213,12 @@ class Totals:
     __slots__ = ("buffer_bytes", "buffers", "bytes", "frozen", "params", "trainable")
 
     def __init__(self, graph: Graph, table: list[Row]):
-        self.params = total(row.params for row in table)
-        self.trainable = total(row.trainable for row in table)
+        self.params = sum(row.params for row in table)
+        self.trainable = sum(row.trainable for row in table)
         self.frozen = self.params - self.trainable
-        self.buffers = total(row.buffers for row in table)
+        self.buffers = sum(row.buffers for row in table)
         sizes: dict[str, list] = {"parameter": [], "buffer": []}
         for _, shape, dtype, kind, node, name in graph.tensors():
             if name not in node.tied:
                 sizes[kind].append(prod(shape) * DTYPE_BYTES[dtype] * node.times)
-        self.bytes, self.buffer_bytes = total(sizes["parameter"]), total(sizes["buffer"])
-
-
-def total(numbers):
-    result = 0
-    for number in numbers:
-        result = result + number
-    return result
+        self.bytes, self.buffer_bytes = sum(sizes["parameter"]), sum(sizes["buffer"])

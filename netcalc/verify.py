@@ -216,7 +216,7 @@ def _checks(net, table, totals, counted: _Run, run: _Run, sizes, train: bool) ->
         return [*checks, Check("run", "runs to its end", failure)]
     checks += [
         Check("output", _output_shapes(net.graph, sizes), run.output),
-        Check("macs", facts.total(row.macs for row in table if row.type not in UNCOUNTED), counted.macs),
+        Check("macs", sum(row.macs for row in table if row.type not in UNCOUNTED), counted.macs),
     ]
     if train:
         checks.append(_gradients(net.graph, run))
@@ -284,7 +284,7 @@ def _backward(table, counted: _Run) -> list[Check]:
     return [
         Check(
             "backward_macs",
-            facts.total(row.backward_macs for row in table if row.type not in UNCOUNTED),
+            sum(row.backward_macs for row in table if row.type not in UNCOUNTED),
             counted.backward_macs,
         )
     ]

@@ -1,18 +1,20 @@
 """The kinds of number that a rule runs on.
 
 A dimension is a Python int, a `Formula` (exact integer algebra in free dimensions), a `Traced` (an int or Formula that
-remembers its derivation), a sympy expression or a numpy
-integer array. Rules use `+ - * // %` and the functions of this package; nothing else asks which kind a number is. No
-import of sympy or numpy at the top.
+remembers its derivation), a sympy expression or a numpy integer array. Rules use `+ - * // %` and the functions of this
+package; nothing else asks which kind a number is. No import of sympy or numpy at the top.
 """
 
 from __future__ import annotations
+
+from math import prod
 
 from .assume import Assumed, Mixed, assuming, equal_sizes, holds
 from .atoms import Extreme, Quotient, at, bounds_of, names_of, to_sympy
 from .domain import Domain
 from .floors import cancelled
 from .formula import Condition, Formula, Undecided, atom_formula, divide, replaced, symbol
+from .sizes import Sizes
 from .traced import Traced, call, named, plain
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "Formula",
     "Mixed",
     "Quotient",
+    "Sizes",
     "Traced",
     "Undecided",
     "assuming",
@@ -121,13 +124,6 @@ def ceil_div(a, b):
     if isinstance(a, Traced) or isinstance(b, Traced):
         return call("ceil", ceil_div, a, b)
     return (a + b - 1) // b
-
-
-def prod(factors):
-    result = 1
-    for factor in factors:
-        result = result * factor
-    return result
 
 
 def is_sympy(value) -> bool:

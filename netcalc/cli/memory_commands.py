@@ -202,9 +202,9 @@ def _levers(net, size: str | None, batch: int | None, options: dict):
                 raise
             return None
         if found.allocated is None:
-            return Cost(found.peak.bytes, found.simulated.flops)
+            return Cost(found.peak.bytes, found.flops)
         measured[:] = ["reserved"]
-        return Cost(found.allocated.reserved, found.simulated.flops)
+        return Cost(found.allocated.reserved, found.flops)
 
     base = cost({})
     if not isinstance(base.bytes, int):

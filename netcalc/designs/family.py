@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ..arith import Formula, Undecided, names_of, symbol
 from ..errors import NetcalcError, SpecError
-from ..facts import UnevenCopies, rows, total
+from ..facts import UnevenCopies, rows
 from ..layers.kinds import ArgumentError
 from ..report.quantities import QUANTITIES
 from .axes import VARIANT
@@ -84,7 +84,7 @@ def _counted(network: Network, wanted: list[str], ranges: dict, running: Running
     tests = [_test(condition, ranges) for condition in conditions if _concerns(condition, ranges)]
     summed = [name for name in wanted if name in QUANTITIES and QUANTITIES[name].row is not None]
     parts = [stretch.count(lambda one: _figures(network, one, summed)) for stretch in network.stretches]
-    sums = {name: total(part[name] for part in parts) for name in summed}
+    sums = {name: sum(part[name] for part in parts) for name in summed}
     figures = {name: Compiled(closed(figure, name, ranges), ranges) for name, figure in sums.items()}
     if len(summed) < len(wanted):
         runs = Runs(network.whole, ranges, running)
@@ -94,7 +94,7 @@ def _counted(network: Network, wanted: list[str], ranges: dict, running: Running
 
 def _figures(network: Network, stretch, wanted: list[str]) -> dict:
     found = rows(stretch.graph, network.sizes, fed=stretch.fed) if wanted else []
-    return {name: total(getattr(row, QUANTITIES[name].row) for row in found) for name in wanted}
+    return {name: sum(getattr(row, QUANTITIES[name].row) for row in found) for name in wanted}
 
 
 # -- when it cannot be

@@ -50,7 +50,8 @@ def memory(
         Simulated(
             graph, table, layers(table, trained or forward), None if trained is None else trained.trace,
             forward.trace, course(graph, table, sizes, dtype), count, dtype, named, _loss(graph), profile,
-            amp, " ".join(checkpoint) if checkpoint else None, accumulate, _flops(table, run.checkpoint, inference) * accumulate,
+            amp, " ".join(checkpoint) if checkpoint else None, accumulate,
+            lambda: _flops(table, run.checkpoint, inference) * accumulate,
             unknown.figures(table, profile, amp or dtype, inference), unknown.estimated(table, profile, amp or dtype, inference),
             _domain(graph, sizes, assumed.taken, point), _routed(graph, emitter, sizes, run, table, inference),
         )
@@ -242,19 +243,18 @@ def layers(table: list[facts.Row], result: Result) -> list[LayerMemory]:
 
 def course(graph: Graph, table: list[facts.Row], sizes: dict, dtype: str) -> Course:
     """The estimate that is taught, with the outputs of one sample."""
-    totals = facts.Totals(graph, table)
     size = DTYPE_BYTES[dtype]
     one = facts.rows(graph, {**sizes, graph.batch: 1} if graph.batch in graph.free else sizes)
-    parameters = at(totals.params, sizes) * size
-    return Course(parameters, facts.total(row.activations for row in one) * size)
+    parameters = at(sum(row.params for row in table), sizes) * size
+    return Course(parameters, sum(row.activations for row in one) * size)
 
 
 def _flops(table: list[facts.Row], marked: frozenset[str], inference: bool):
     """The FLOPs of a step: forward, backward, and forward once more where activations are recomputed."""
     if inference:
-        return facts.total(row.flops for row in table)
+        return sum(row.flops for row in table)
     again = [row for row in table if row.node.segment or _inside(row.path, marked)]
-    return facts.total([row.flops + row.backward_flops for row in table]) + facts.total(row.flops for row in again)
+    return sum([row.flops + row.backward_flops for row in table]) + sum(row.flops for row in again)
 
 
 def _inside(path: str, marked: frozenset[str]) -> bool:

@@ -12,7 +12,6 @@ from ..errors import NetcalcError
 from ..export.module import Emitter
 from ..export.plan import Plan
 from ..export.steps import states_hidden
-from ..facts import total
 from ..graph import Graph, Node, Scope
 from .checkpoint import recomputed
 from .ops import Operations
@@ -114,7 +113,7 @@ class Program:
         """What a layer gives, as a list; its bytes are kept."""
         outputs = made if isinstance(made, list) else [made]
         if id(node) not in self.outputs:
-            self.outputs[id(node)] = total(output.bytes for output in outputs if output is not None)
+            self.outputs[id(node)] = sum(output.bytes for output in outputs if output is not None)
         return outputs
 
     def weights_of(self, node: Node) -> Weights:

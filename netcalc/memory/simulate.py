@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..arith import at
+from ..arith import Sizes
 from ..errors import NetcalcError
 from ..export import losses
 from ..graph import FLOATS, Graph, Node
@@ -19,6 +19,7 @@ from .ops import Operations
 from .ops.cudnn import FLATTENED, weight_space
 from .ops.routing import equal_shares
 from .optimizers import Optimizer
+from .passes import Pass
 from .program import Program, Weights, refuse_unmodelled
 from .tape import Rules, Trace
 from .tensors import Tensor
@@ -103,8 +104,7 @@ class _Model:
 
     def __init__(self, graph: Graph, emitter, sizes: dict, rules: Rules, run: Run | None = None):
         run = run or Run(rules)
-        self.graph, self.sizes = graph, sizes
-        self.known: dict[int, tuple] = {}  # by id: a size of the graph, and its value
+        self.graph, self.sized = graph, Sizes(sizes).of
         self.op = Operations(rules)
         self.op.sized, self.op.share = self.sized, run.share
         self.op.mark("setup", 0)
@@ -113,20 +113,6 @@ class _Model:
         self.program = Program(graph, emitter, self.op, self.tensors, run.checkpoint)
         if run.inplace:
             self.program.overwriting = may_overwrite(graph)
-
-    def sized(self, shape) -> tuple:
-        """A shape of the graph with values for its free dimensions."""
-        if not self.sizes:
-            return tuple(shape)
-        known, found = self.known, []
-        for size in shape:
-            if type(size) is not int:
-                pair = known.get(id(size))
-                if pair is None:  # with the size itself, so that nothing else gets its id
-                    pair = known[id(size)] = size, at(size, self.sizes)
-                size = pair[1]
-            found.append(size)
-        return tuple(found)
 
     def _state(self, frozen: frozenset) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
@@ -172,6 +158,7 @@ class _Training(_Model):
         self.loss: Tensor | None = None
         self.saved: list[Saved] = []
         self.rows: list = []
+        self.pattern: tuple[Pass, list[Tensor]] | None = None  # the first pass, where all others are like it
 
     def _targets(self) -> dict[int, list[Tensor]]:
         return {
@@ -196,11 +183,15 @@ class _Training(_Model):
             self.optimizer.step([leaf for leaf in self.leaves if leaf.grad is not None])
 
     def _pass(self, number: int):
-        op = self.op
+        """Forward, loss and backward."""
+        if self.pattern is not None:
+            return self._again(number, *self.pattern)
+        op, record = self.op, Pass(self.op)
         self.program.rows = []
         op.autocast = op.rules.autocast
         out = self.program.forward(self.inputs)
         _call_output(out)
+        record.cut()
         if not self.run.drop_output:
             self.out = out
         op.mark("loss", number)
@@ -210,6 +201,7 @@ class _Training(_Model):
         op.casts.clear()
         if self.run.drop_output:
             del out
+        record.cut()
         self.loss = loss
         self.rows = self.program.rows
         self.saved = saved_in_graph([loss, *self.out])
@@ -219,6 +211,22 @@ class _Training(_Model):
         del loss
         self.program.rows = []
         op.enter("")
+        trained = [leaf for leaf in self.leaves if leaf.grad is not None]
+        if self.run.accumulate == 1 and record.end([*self.out, self.loss, *[leaf.grad for leaf in trained]]):
+            self.pattern = record, trained
+
+    def _again(self, number: int, record: Pass, trained: list[Tensor]):
+        """A pass like the first one, which left gradients in some leaves."""
+        made, outputs = record.begin(), len(self.out)
+        record.copy(0)
+        self.out = made[:outputs]
+        self.op.mark("loss", number)
+        record.copy(1)
+        self.loss = made[outputs]
+        self.op.mark("backward", number)
+        record.copy(2)
+        for leaf, gradient in zip(trained, made[outputs + 1 :], strict=True):
+            leaf.grad = gradient
 
     def _backward(self, loss: Tensor):
         if loss.origin is None:

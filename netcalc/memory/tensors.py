@@ -30,8 +30,8 @@ class Tensor:
 
     strides: None where it is contiguous. origin: the autograd node that made it, with its output number; None for what
     has no gradient and for leaves. leaf: whether gradients are accumulated in it (a parameter that trains). references:
-    how many there are to the tensor, in a list that they share. weight: how often it counts as a holder of the storage: a
-    view in PyTorch also holds the tensor that it was taken from.
+    where there have been several, how many there are to the tensor, in a list that they share. weight: how often it counts
+    as a holder of the storage: a view in PyTorch also holds the tensor that it was taken from.
     """
 
     __slots__ = ("dtype", "grad", "leaf", "name", "origin", "references", "shape", "storage", "strides", "weight")
@@ -39,14 +39,15 @@ class Tensor:
     def __init__(self, storage: Storage, shape: tuple, dtype: str, strides: tuple | None = None, weight: int = 1):
         storage.holders += weight
         self.storage, self.shape, self.dtype, self.strides, self.weight = storage, shape, dtype, strides, weight
-        self.references = [1]
+        self.references: list[int] | None = None
         self.origin: tuple | None = None
         self.leaf = False
         self.grad: Tensor | None = None
         self.name = ""
 
     def __del__(self):
-        self.references[0] -= 1
+        if self.references is not None:
+            self.references[0] -= 1
         storage = self.storage
         storage.holders -= self.weight
         if not storage.holders:
@@ -66,6 +67,8 @@ class Tensor:
         if shape is not None:
             return Tensor(self.storage, shape, self.dtype, strides, weight=2)
         found = Tensor(self.storage, self.shape, self.dtype, self.strides, self.weight)
+        if self.references is None:
+            self.references = [1]
         found.references = self.references
         found.references[0] += 1
         return found
@@ -73,7 +76,7 @@ class Tensor:
     @property
     def sole(self) -> bool:
         """Whether this is the only reference to the tensor."""
-        return self.references[0] == 1
+        return self.references is None or self.references[0] == 1
 
 
 def contiguous_strides(shape: tuple) -> tuple:

@@ -132,7 +132,7 @@ class Line:
         """(before, after), None where there is no such layer."""
         both = [pair.figures(name) for pair in self.pairs]
         return tuple(
-            None if all(value is None for value in side) else facts.total(v for v in side if v is not None)
+            None if all(value is None for value in side) else sum(v for v in side if v is not None)
             for side in zip(*both, strict=True)
         )
 
@@ -147,7 +147,7 @@ class Diff:
         before, after = rows(a), rows(b)
         self.pairs = pairs(before, after)
         self.totals = {
-            name: tuple(facts.total(getattr(row, name) for row in side) for side in (before, after)) for name in FIGURES
+            name: tuple(sum(getattr(row, name) for row in side) for side in (before, after)) for name in FIGURES
         }
 
     @property

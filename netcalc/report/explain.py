@@ -11,7 +11,7 @@ from typing import NamedTuple
 from .. import facts
 from ..arith import Formula, Traced, named, plain, prod
 from ..errors import NetcalcError, closest
-from ..facts import Row, total
+from ..facts import Row
 from ..graph import Graph, Node
 from . import receptive, saved
 from .derivation import Derivation, Step, derive, named_output
@@ -151,7 +151,7 @@ def _with_sum(steps: list[Step], params) -> tuple:
         return tuple(steps)
     tree = plain(params)
     if len(steps) <= 4 and not any(step.note for step in steps):
-        tree = total(named(step.label, step.value) for step in steps)
+        tree = sum(named(step.label, step.value) for step in steps)
     return (*steps, Step("together", "", tree, params))
 
 
@@ -226,7 +226,7 @@ def network(graph: Graph, memory=None) -> Explanation:
 def _shares(graph: Graph, rows: list[Row], title: str, name: str, at: str) -> Section:
     """The largest of the lines of a table, and the shares of the kinds of layer."""
     shown = [(line, line.sum(name)) for line in lines(graph, rows)]
-    whole = total(value for _, value in shown)
+    whole = sum(value for _, value in shown)
     if isinstance(whole, Formula) and len([value for _, value in shown if _something(value)]) > SHOWN:
         kinds: dict = {}
         for line, value in shown:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ..arith import Formula, divide
-from ..facts import Row, total
+from ..facts import Row
 from ..graph import Graph, Node, Scope
 
 
@@ -24,7 +24,7 @@ class Line:
 
     def sum(self, name: str):
         """The sum of a row's attribute over everything that the line stands for."""
-        return total(getattr(row, name) for row in self.rows)
+        return sum(getattr(row, name) for row in self.rows)
 
     @property
     def shared(self) -> str:
@@ -54,6 +54,7 @@ class _Folder:
     def __init__(self, rows: dict[int, Row], depth: int | None, expand: bool):
         self.rows, self.depth, self.expand = rows, depth, expand
         self.signatures: dict[int, tuple] = {}
+        self.rules: dict[tuple, tuple] = {}
 
     def scope(self, copies: list[Scope], label: str, level: int):
         """The lines of a module, together with its equal copies."""
@@ -103,14 +104,21 @@ class _Folder:
         found = self.signatures.get(id(member))
         if found is None:
             if isinstance(member, Node):
-                row = self.rows[id(member)]
-                shapes, parameters = tuple(map(str, member.shapes)), tuple(map(str, member.params.items()))
                 own = (member.original is None, member.frozen, tuple(member.tied))
-                work = (str(row.work.macs), str(row.work.other))
-                found = (member.type, shapes, str(row.output), parameters, own, work)
+                found = (self._rules(member), str(self.rows[id(member)].output), own)
             else:
                 found = tuple((_name(inner, member), self._signature(inner)) for inner in _flat(member))
             self.signatures[id(member)] = found
+        return found
+
+    def _rules(self, node: Node) -> tuple:
+        """What the rules of its layer say; copies have the same layer, and often the same shapes."""
+        key = node.layer, node.shapes
+        found = self.rules.get(key)
+        if found is None:
+            work = self.rows[id(node)].work
+            found = (node.type, *map(str, (node.shapes, tuple(node.params.items()), work.macs, work.other)))
+            self.rules[key] = found
         return found
 
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from ..arith import Domain, is_array
-from ..facts import Row, total
+from ..facts import Row
 from ..graph import Graph
 from ..memory.allocator import Usage, replay
 from ..memory.envelope import ANYWHERE, Lead
@@ -52,7 +52,7 @@ class LayerMemory(NamedTuple):
     @property
     def saved_bytes(self):
         """The bytes that count here: each storage once in the whole model."""
-        return total(tensor.bytes for tensor in self.saved if not tensor.shared_with)
+        return sum(tensor.bytes for tensor in self.saved if not tensor.shared_with)
 
 
 class Course(NamedTuple):
@@ -74,10 +74,11 @@ class Simulated:
 
     facts and layers go together, one of each for every executed layer. trace: two training steps, or None where only
     inference was asked for. inference: one forward pass without gradients. batch: a number, or a formula while it is
-    free. flops: of one step, recomputation included. optimizer and loss are text for people ("AdamW (foreach)",
-    "CrossEntropyLoss", "mean of the outputs"). unknown: names of those figures of the device that this model runs into
-    and that are not in the numbers. notes: what else the reader should know. domain: the sizes that formulas hold for.
-    routed: a function that gives the peak whatever routers of experts do; None where that is no question.
+    free. flops: a function that gives those of one step, recomputation included. optimizer and loss are text for people
+    ("AdamW (foreach)", "CrossEntropyLoss", "mean of the outputs"). unknown: names of those figures of the device that
+    this model runs into and that are not in the numbers. notes: what else the reader should know. domain: the sizes that
+    formulas hold for. routed: a function that gives the peak whatever routers of experts do; None where that is no
+    question.
     """
 
     graph: Graph
@@ -94,7 +95,7 @@ class Simulated:
     amp: str | None = None
     checkpoint: str | None = None
     accumulate: int = 1
-    flops: object = 0
+    flops: Callable[[], object] = int
     unknown: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     domain: Domain = ANYWHERE
@@ -202,7 +203,7 @@ class Memory(Result):
             "parameters": most.get("parameters", 0),
             "buffers": most.get("buffers", 0),
             **trained,
-            "saved_activations": total(layer.saved_bytes for layer in self.simulated.layers) if self.trains else None,
+            "saved_activations": sum(layer.saved_bytes for layer in self.simulated.layers) if self.trains else None,
             "forward_peak": self.phase_peak("forward", last),
             "inference_peak": inference,
             "loss_peak": self.phase_peak("loss", last),
@@ -237,6 +238,11 @@ class Memory(Result):
     def routed_peak(self) -> int | None:
         """The bytes within which the peak stays whatever tokens go to which expert; None where that is no question."""
         return None if self.simulated.routed is None else self.simulated.routed()
+
+    @cached_property
+    def flops(self):
+        """FLOPs of one step; while sizes are free a formula."""
+        return self.simulated.flops()
 
     # -- as a result
 
@@ -275,7 +281,7 @@ class Memory(Result):
             "checkpoint": run.checkpoint,
             "accumulate": run.accumulate,
             "device": run.device.name,
-            "flops": exact(run.flops),
+            "flops": exact(self.flops),
             "bytes": self.totals,
             "peak": {
                 "bytes": exact(peak.bytes),

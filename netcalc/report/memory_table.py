@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 
 from ..arith import Formula
-from ..facts import total
 from ..memory.timeline import KINDS
 from .fold import Line, lines
 from .maxima import SHOWN, cases, items, left_out
@@ -288,16 +287,16 @@ def _routed(memory: Memory) -> list[str]:
 def _layers(memory: Memory, depth: int | None, expand: bool) -> Table:
     shown = lines(memory.graph, memory.facts, depth, expand)
     layers = memory.simulated.layers
-    sizes = [total(layer.output_bytes for layer in layers), total(layer.saved_bytes for layer in layers)]
+    sizes = [sum(layer.output_bytes for layer in layers), sum(layer.saved_bytes for layer in layers)]
     unit = Unit(sizes)
     columns = [("Layer (type)", "left", 0), ("Output Shape", "left", 1), (f"Output ({unit.name})", "right", 0)]
     columns += [(f"Saved ({unit.name})", "right", 0), ("What is saved", "left", 2)] if memory.trains else []
     rows = []
     for line in shown:
         found = [memory.by_row[id(row)] for row in line.rows]
-        row = [line.title, shape(line.output), unit.text(total(layer.output_bytes for layer in found))]
+        row = [line.title, shape(line.output), unit.text(sum(layer.output_bytes for layer in found))]
         if memory.trains:
-            row += [unit.text(total(layer.saved_bytes for layer in found)), _saved(memory, line)]
+            row += [unit.text(sum(layer.saved_bytes for layer in found)), _saved(memory, line)]
         rows.append(row)
     rows += [
         _loss_row(memory, row, unit) for row in memory.facts if any(row.node is node for node in memory.graph.loss)

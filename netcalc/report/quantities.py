@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from .. import facts
 from ..errors import NetcalcError, closest
-from ..facts import total
 from ..memory.timeline import Timeline
 from .sample import sample
 
@@ -29,7 +28,7 @@ class Quantity(NamedTuple):
 
 
 def _sum(name: str) -> Callable:
-    return lambda net: total(getattr(row, name) for row in facts.rows(net.graph))
+    return lambda net: sum(getattr(row, name) for row in facts.rows(net.graph))
 
 
 def _run(net) -> tuple:

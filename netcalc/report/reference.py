@@ -10,7 +10,7 @@ from inspect import cleandoc
 
 from .. import catalog
 from ..elaborate import elaborate
-from ..facts import rows, total
+from ..facts import rows
 from ..language import files
 from ..language.spec import Spec
 from ..layers import FAMILIES, REGISTRY
@@ -57,7 +57,7 @@ def _model(name: str, every: bool) -> dict:
 
 
 def _params(spec: Spec, variant: str | None) -> int:
-    return total(row.params for row in rows(elaborate(spec, {}, variant, ())))
+    return sum(row.params for row in rows(elaborate(spec, {}, variant, ())))
 
 
 def _wrapped(words: list, width: int) -> list[str]:

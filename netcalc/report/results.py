@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..arith import Formula
 from ..arith.conditions import fewest
-from ..facts import Row, Totals, total
+from ..facts import Row, Totals
 from ..graph import Graph
 from . import table as tables
 from .fold import lines
@@ -155,7 +155,7 @@ class Params(Result):
 
     def _active(self):
         """The parameters that take part in the work of one token, where layers choose among theirs."""
-        return self.sum.params - total(row.idle for row in self.facts)
+        return self.sum.params - sum(row.idle for row in self.facts)
 
     def _has_idle(self) -> bool:
         return any(not isinstance(row.idle, int) or row.idle for row in self.facts)
@@ -187,7 +187,7 @@ class Params(Result):
              percent(line.sum("params"), s.params)]
             for line in shown
         ]  # fmt: skip
-        weight, bias = total(row.weight for row in self.facts), total(row.bias for row in self.facts)
+        weight, bias = sum(row.weight for row in self.facts), sum(row.bias for row in self.facts)
         sums = ["Total", "", number(weight), number(bias), number(s.params), percent(s.params, s.params)]
         return Table(columns, rows, sums, self._title(), [*self._below(), *_folded_note(shown)])
 
@@ -229,7 +229,7 @@ class Flops(Result):
         self.sizes = sizes
 
     def _sum(self, name: str):
-        return total(getattr(row, name) for row in self.facts)
+        return sum(getattr(row, name) for row in self.facts)
 
     @property
     def totals(self) -> dict:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from ..arith import Formula, plain, prod
 from ..errors import NetcalcError
-from ..facts import total
 from ..graph import Graph, Node
 from ..language.names import DTYPE_BYTES
 from .derivation import Derivation, Step, named_output
@@ -55,7 +54,7 @@ def sections(memory, node: Node, found: Derivation) -> list:
     own = [tensor for tensor in saved if not tensor.shared_with]
     steps = [_step(tensor, node, found) for tensor in own]
     if len(steps) > 1:
-        together = total(call.saved_bytes for call in calls)
+        together = sum(call.saved_bytes for call in calls)
         steps.append(Step("together", "", together, together))
     texts = [_shared(tensor) for tensor in saved if tensor.shared_with]
     texts += [_others(tensor) for tensor in own if tensor.others]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from netcalc.facts import rows, total
+from netcalc.facts import rows
 
 from .specs import error, graph, net, net_error, reads
 
@@ -163,7 +163,7 @@ def test_the_first_copy_of_a_free_repeat_may_differ(layer, params):
 
 
 def _params(g):
-    return total(row.params for row in rows(g))
+    return sum(row.params for row in rows(g))
 
 
 def test_a_free_count_that_may_be_nought_says_so():

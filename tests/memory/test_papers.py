@@ -9,7 +9,6 @@ import pytest
 
 import netcalc
 from netcalc.arith import symbol
-from netcalc.facts import total
 
 #: a layer of GPT-2 and Megatron with the attention written out; a heads of k features, hidden size h = a*k
 LAYER = """
@@ -112,34 +111,34 @@ def on_cuda():
 
 
 def test_the_terms_add_up_to_the_paper():
-    assert the_same(total(size for size, _ in TERMS.values()), 34 * SBH + 5 * AS2B)
+    assert the_same(sum(size for size, _ in TERMS.values()), 34 * SBH + 5 * AS2B)
 
 
 @pytest.mark.parametrize("term", TERMS)
 def test_activations_of_a_layer(on_cuda, term):
     size, places = TERMS[term]
-    assert the_same(total(on_cuda[place] for place in places), size)
+    assert the_same(sum(on_cuda[place] for place in places), size)
 
 
 def test_nothing_else_is_saved(on_cuda):
     places = {place for _, places in TERMS.values() for place in places}
     assert {place: size for place, size in on_cuda.items() if place not in places}.keys() == STATISTICS.keys()
     assert all(the_same(on_cuda[place], size) for place, size in STATISTICS.items())
-    assert the_same(total(on_cuda.values()), 34 * SBH + 5 * AS2B + 16 * T * N)
+    assert the_same(sum(on_cuda.values()), 34 * SBH + 5 * AS2B + 16 * T * N)
 
 
 def test_on_the_cpu_dropout_keeps_what_it_multiplies_with():
     """Noise in the dtype of the activations, 2 bytes where CUDA has a mask of 1: three dropouts, 2 s b h + a s**2 b more.
     The statistics of the norms are in 16 bits there too."""
     found = saved(LAYER, dtype="bfloat16", device="cpu")
-    more = total(found.values()) - (34 * SBH + 5 * AS2B + 8 * T * N)
+    more = sum(found.values()) - (34 * SBH + 5 * AS2B + 8 * T * N)
     assert the_same(more, 2 * SBH + AS2B)
 
 
 def test_without_16_bits_the_activations_double_and_the_masks_do_not(on_cuda):
     """float32: 2 * (34 - 2) + 2 and 2 * 4 + 1."""
     found = saved(LAYER, device="cuda")
-    assert the_same(total(found.values()), 66 * SBH + 9 * AS2B + 16 * T * N)
+    assert the_same(sum(found.values()), 66 * SBH + 9 * AS2B + 16 * T * N)
 
 
 def test_fused_attention_drops_what_grows_with_the_square():
@@ -147,7 +146,7 @@ def test_fused_attention_drops_what_grows_with_the_square():
     random numbers, three numbers of 8 bytes."""
     start, end = LAYER.index("  - q: "), LAYER.index("  - projection: ")
     found = saved(LAYER[:start] + FUSED.lstrip("\n") + LAYER[end:], dtype="bfloat16", device="cuda")
-    rest = total(found.values()) - (34 * SBH + 16 * T * N + 4 * A * T * N)
+    rest = sum(found.values()) - (34 * SBH + 16 * T * N + 4 * A * T * N)
     assert the_same(rest, 24)
 
 
