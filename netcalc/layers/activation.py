@@ -26,6 +26,8 @@ class Elementwise(Layer):
 
     def eager(self, op, weights, x):
         saved = self.saved_in_place or self.saved if self.inplace else self.saved
+        if self.inplace:
+            op.overwrite(x)
         return op.unary(x, self.type, saved, self.inplace)
 
 

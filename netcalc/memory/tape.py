@@ -62,6 +62,9 @@ class Tape:
         self.autocast: str | None = None
         self.dropped: list[Node] | None = None  # under a checkpoint: the nodes that would have saved something
         self.again = None  # while a stretch is run again: what to do with what is saved
+        self.overwriters: dict[
+            int, list[str]
+        ] = {}  # by the index of a storage: the layers that wrote over it, in order
         self.casts: dict[int, Tensor] = {}  # parameters in the dtype of the autocast region, by id
 
     # -- where things happen
@@ -96,6 +99,11 @@ class Tape:
         """So many bytes that an operation takes and gives back."""
         Tensor(self.store(size, what), (), "uint8")
 
+    def versions(self, tensors: list[Tensor]) -> tuple:
+        """How often each has been written over; empty while nothing has been."""
+        written = self.overwriters
+        return tuple([len(written.get(tensor.storage.index, ())) for tensor in tensors]) if written else ()
+
     # -- the graph
 
     def recording(self, *inputs: Tensor | None) -> bool:
@@ -120,7 +128,7 @@ class Tape:
             self.again(again, listed)
         self.order += 1
         node = Node(self.order, name, (self.layer, self.module), tuple(map(edge, inputs)), backward, kept, len(listed))
-        node.call = self.node
+        node.call, node.versions = self.node, self.versions(kept)
         node.dtypes = tuple([None if tensor is None else tensor.dtype for tensor in inputs])
         if self.dropped is not None and any(tensor is not None for tensor in saved):
             self.dropped.append(node)

@@ -149,6 +149,7 @@ class Modules(Products):
             x.shape if mask is None else mask, x.dtype, None if mask is not None else like(x), what="mask"
         )
         if inplace:
+            self.overwrite(x)
             return self.record("mul_", x.alias(), [x], self.as_gradient, [noise])
         return self.mul(x, noise)
 

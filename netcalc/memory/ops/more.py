@@ -58,6 +58,8 @@ class More(Modules):
         if not self.rules.training:
             return self.unary(x, "leaky_relu", "output" if inplace else "input", inplace)
         noise = self.make(x.shape, x.dtype, like(x), what="noise")
+        if inplace:
+            self.overwrite(x)
         y = x.alias() if inplace else self.make(x.shape, x.dtype, like(x), what="output")
         return self.record("rrelu", y, [x], self.as_gradient, [y if inplace else x, noise])
 

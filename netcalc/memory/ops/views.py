@@ -5,10 +5,14 @@ from __future__ import annotations
 import functools
 
 from ...arith import prod
+from ...errors import NetcalcError
 from ..tape import Tape
 from ..tensors import Tensor, contiguous_strides, is_one, like, normal, same, strides_of, view_strides
 
 WIDER = ("bool", "uint8", "int8", "int16", "int32", "int64", "bfloat16", "float16", "float32", "float64")
+
+ONE = frozenset(("view", "permute", "expand", "slice", "squeeze", "unsqueeze", "select"))  # views of one tensor
+SEVERAL = frozenset(("split", "unbind"))  # the same, several at once
 
 
 def promoted(a: str, b: str) -> str:
@@ -19,6 +23,15 @@ def promoted(a: str, b: str) -> str:
 
 
 class Views(Tape):
+    def overwrite(self, x: Tensor):
+        """Note that the layer at work writes over a tensor, as PyTorch does in version counters. It refuses to where
+        autograd could not follow: views of parameters, and views that were made several at once."""
+        made_by = _base(x) if self.grad_mode else None
+        if made_by is not None:
+            raise NetcalcError(f"error: {self.layer} overwrites {made_by}, which PyTorch refuses in training\n"
+                               f"  help: leave inplace out of {self.layer}")  # fmt: skip
+        self.overwriters.setdefault(x.storage.index, []).append(self.layer)
+
     def _view(self, x: Tensor, shape, strides, name: str, back) -> Tensor:
         return self.record(name, x.alias(tuple(shape), normal(tuple(shape), strides)), [x], back)
 
@@ -211,6 +224,19 @@ class Views(Tape):
             return [g.alias(before, normal(before, rest)) if need else None for need in needs]
 
         return self.record("stack", self.make(shape, dtype, what="output"), xs, back)
+
+
+def _base(x: Tensor) -> str | None:
+    """What a tensor is a view of, or is, if that must not be overwritten: a parameter, or one of several views."""
+    source = x if x.leaf else x.origin
+    while source is not None:
+        if type(source) is Tensor:
+            return f"the parameter {source.name}"
+        node, _ = source
+        if node.name in SEVERAL:
+            return f"one of the views that {node.layer} gives"
+        source = node.edges[0] if node.name in ONE else None
+    return None
 
 
 def permuted(g: Tensor, dims: tuple) -> Tensor:
