@@ -173,8 +173,9 @@ class TransposedConvolution(Layer):
 
     def eager(self, op, weights, x):
         shape = self.shape(x.shape)
-        room = op.room_of_transposed(x, shape) if self.ndim == 3 and self.groups == 1 else None
-        return op.convolution(x, weights["weight"], weights["bias"], shape, room)
+        if self.ndim == 3 and self.groups == 1:
+            return op.transposed_3d(x, weights["weight"], weights["bias"], shape, self)
+        return op.convolution(x, weights["weight"], weights["bias"], shape)
 
 
 @layer("N C L -> N K P")

@@ -116,7 +116,7 @@ def step(net, point: dict, **options) -> Step:
 def _run(graph: Graph, profile, given: dict) -> Run:
     """How a step is run, by the options of `memory`; for as many steps as differ."""
     rules = Rules(cuda=profile.rules == "cuda", autocast=given["amp"], dtype=given["dtype"])
-    rules = rules._replace(onednn_lstm=profile.value("onednn_lstm", rules.onednn_lstm))
+    rules = rules._replace(onednn=profile.value("onednn", rules.onednn))
     options = {name: given[name] for name in OF_THE_OPTIMIZER}
     optimizer = None if given["optimizer"] == "none" else given["optimizer"]
     steps = 2 if optimizer is None else settled(optimizer, options, rules.cuda)

@@ -19,8 +19,7 @@ class Node:
     backward: from the gradients of the outputs (None where there is none) to those of the inputs. shapes: those of the
     inputs where gradients are summed to them after the node has run, because the inputs were broadcast. dtypes: those of the
     inputs, to which gradients are cast then. places: the paths of the layer and of the module in whose forward it runs; of a
-    checkpoint, which saves its inputs itself, the latter only. call: the layer's node in the layer graph, or None. versions:
-    of what it saves, when it does (`Tape.versions`)."""
+    checkpoint, which saves its inputs itself, the latter only. call: the layer's node in the layer graph, or None."""
 
     __slots__ = (
         "backward",
@@ -34,7 +33,6 @@ class Node:
         "places",
         "saved",
         "shapes",
-        "versions",
     )
 
     def __init__(self, order: int, name: str, places: tuple, edges: tuple, backward, saved: list, outputs: int):
@@ -44,7 +42,6 @@ class Node:
         self.shapes: tuple | None = None
         self.dtypes: tuple = ()
         self.call = None
-        self.versions: tuple = ()
 
 
 def edge(tensor: Tensor | None):
@@ -116,8 +113,7 @@ class Engine:
         if gradients.count(None) == len(gradients):
             given = [None] * len(node.edges)
         else:
-            if self.tape.overwriters:
-                self._intact(node)
+            _intact(node)
             given = backward(*gradients)
             given = [given] if given is None or type(given) is Tensor else list(given)
         del backward
@@ -130,18 +126,6 @@ class Engine:
             if target is not None and self._deliver(target, gradient):
                 added.append(gradient)
             del gradient
-
-    def _intact(self, node: Node):
-        """PyTorch's check of version counters when a node takes what it has saved."""
-        now = self.tape.versions(node.saved)
-        before = node.versions or (0,) * len(now)
-        for tensor, was, is_ in zip(node.saved, before, now, strict=True):
-            if was != is_:
-                by = self.tape.overwriters[tensor.storage.index][was]
-                raise NetcalcError(
-                    f"error: {by} overwrites what {node.layer} needs for its backward pass, so PyTorch refuses to train this\n"
-                    f"  help: leave inplace out of {by}"
-                )
 
     def _fitted(self, node: Node, given: list):
         """validate_outputs: gradients take the shape and the dtype of the inputs, one after the other."""
@@ -196,3 +180,14 @@ class Engine:
         storage = leaf.grad.storage
         if storage.kind != "gradients":  # else it holds those of several parameters
             storage.kind, storage.what = "gradients", f"gradient of {leaf.name}"
+
+
+def _intact(node: Node):
+    """PyTorch's check of version counters, which a node makes when it takes what it has saved."""
+    for tensor in node.saved:
+        if tensor.version != len(tensor.storage.overwriters):
+            by = tensor.storage.overwriters[tensor.version]
+            raise NetcalcError(
+                f"error: {by} overwrites what {node.layer} needs for its backward pass, so PyTorch refuses to train this\n"
+                f"  help: leave inplace out of {by}"
+            )

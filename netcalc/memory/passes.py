@@ -52,24 +52,27 @@ class Pass:
         )
 
     def begin(self) -> list[Tensor]:
-        """Start a copy, with storages of its own; the copies of the tensors that are held at the end."""
-        tape, first = self.tape, self.first
-        shift = self.shift = len(tape.storages) - first
-        tape.storages += [
-            Storage(made.index + shift, made.bytes, made.kind, made.layer, made.what, tape.events)
-            for made in self.made
-        ]  # fmt: skip
+        """Start a copy. Blocks that have gone come again; one that still lives gets another beside it. Returns the copies of
+        the tensors that are held at the end."""
+        storages = self.tape.storages
+        self.fresh: dict[int, int] = {}  # by the indices of storages that still live
+        for made in self.made:
+            if made.holders:
+                self.fresh[made.index] = len(storages)
+                storages.append(Storage(len(storages), made.bytes, made.kind, made.layer, made.what, made.events))
         copies: dict[int, Tensor] = {}  # of a tensor that is held twice there is one
         for one in self.held:
             if one.id not in copies:
-                storage = tape.storages[one.index + shift if one.index >= first else one.index]
+                storage = storages[self.fresh.get(one.index, one.index)]
                 copies[one.id] = Tensor(storage, one.shape, one.dtype, one.strides, one.weight)
         return [copies[one.id] for one in self.held]
 
     def copy(self, stretch: int):
         """Record what comes between two cuts; the first stretch is 0."""
-        tape, shift = self.tape, self.shift
+        tape, fresh = self.tape, self.fresh
         (start, above), (end, below) = self.cuts[stretch : stretch + 2]
         later = len(tape.events) - start
         tape.trace.layers += [(position + later, path) for position, path in tape.trace.layers[above:below]]
-        tape.events += [(index + shift, change) for index, change in tape.events[start:end]]
+        tape.events += [
+            event if event[0] not in fresh else (fresh[event[0]], event[1]) for event in tape.events[start:end]
+        ]

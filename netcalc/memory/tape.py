@@ -19,7 +19,7 @@ class Rules(NamedTuple):
 
     cuda: CUDA's choices (bool dropout masks, cuDNN batch norm, fused attention), else the CPU's. in_place: gradients are
     added in place, as in plain eager mode; False for what a dispatch mode sees. training: dropout and batch statistics.
-    autocast: the dtype of an autocast region, or None. onednn_lstm: the dtypes in which the CPU's oneDNN runs an LSTM.
+    autocast: the dtype of an autocast region, or None. onednn: the dtypes in which oneDNN works on this CPU.
     """
 
     cuda: bool = False
@@ -27,14 +27,15 @@ class Rules(NamedTuple):
     training: bool = True
     autocast: str | None = None
     dtype: str = "float32"
-    onednn_lstm: tuple = ("float32", "bfloat16", "float16")
+    onednn: tuple = ("float32", "bfloat16", "float16")
 
 
 class Trace:
     """What a run did.
 
-    storages: every block of memory. events: (index of a storage, +1 allocated or -1 freed), in order. marks: (position in
-    the events, phase, number of the step), where a phase starts. layers: (position, path): the layer at work from there.
+    storages: every block of memory. events: (index of a storage, +1 allocated or -1 freed), in order; what has gone may come
+    again in a later step. marks: (position in the events, phase, number of the step), where a phase starts. layers:
+    (position, path): the layer at work from there.
     """
 
     def __init__(self):
@@ -62,9 +63,6 @@ class Tape:
         self.autocast: str | None = None
         self.dropped: list[Node] | None = None  # under a checkpoint: the nodes that would have saved something
         self.again = None  # while a stretch is run again: what to do with what is saved
-        self.overwriters: dict[
-            int, list[str]
-        ] = {}  # by the index of a storage: the layers that wrote over it, in order
         self.casts: dict[int, Tensor] = {}  # parameters in the dtype of the autocast region, by id
 
     # -- where things happen
@@ -99,11 +97,6 @@ class Tape:
         """So many bytes that an operation takes and gives back."""
         Tensor(self.store(size, what), (), "uint8")
 
-    def versions(self, tensors: list[Tensor]) -> tuple:
-        """How often each has been written over; empty while nothing has been."""
-        written = self.overwriters
-        return tuple([len(written.get(tensor.storage.index, ())) for tensor in tensors]) if written else ()
-
     # -- the graph
 
     def recording(self, *inputs: Tensor | None) -> bool:
@@ -128,7 +121,7 @@ class Tape:
             self.again(again, listed)
         self.order += 1
         node = Node(self.order, name, (self.layer, self.module), tuple(map(edge, inputs)), backward, kept, len(listed))
-        node.call, node.versions = self.node, self.versions(kept)
+        node.call = self.node
         node.dtypes = tuple([None if tensor is None else tensor.dtype for tensor in inputs])
         if self.dropped is not None and any(tensor is not None for tensor in saved):
             self.dropped.append(node)

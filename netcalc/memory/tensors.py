@@ -15,14 +15,15 @@ from ..language.names import DTYPE_BYTES
 
 class Storage:
     """A block of memory. bytes: its size. kind: what it is for (`timeline.KINDS`). layer: the path of the layer at work
-    when it was allocated. what: what it holds."""
+    when it was allocated. what: what it holds. overwriters: the layers that wrote over it, in order."""
 
-    __slots__ = ("bytes", "events", "holders", "index", "kind", "layer", "what")
+    __slots__ = ("bytes", "events", "holders", "index", "kind", "layer", "overwriters", "what")
 
     def __init__(self, index: int, bytes, kind: str, layer: str, what: str, events: list):
         self.index, self.bytes, self.kind, self.layer, self.what = index, bytes, kind, layer, what
         self.holders = 0
         self.events = events
+        self.overwriters: tuple[str, ...] = ()
 
 
 class Tensor:
@@ -31,10 +32,13 @@ class Tensor:
     strides: None where it is contiguous. origin: the autograd node that made it, with its output number; None for what
     has no gradient and for leaves. leaf: whether gradients are accumulated in it (a parameter that trains). references:
     where there have been several, how many there are to the tensor, in a list that they share. weight: how often it counts
-    as a holder of the storage: a view in PyTorch also holds the tensor that it was taken from.
+    as a holder of the storage: a view in PyTorch also holds the tensor that it was taken from. version: of an alias, how often
+    the storage had been written over when it was made.
     """
 
-    __slots__ = ("dtype", "grad", "leaf", "name", "origin", "references", "shape", "storage", "strides", "weight")
+    __slots__ = (
+        "dtype", "grad", "leaf", "name", "origin", "references", "shape", "storage", "strides", "version", "weight",
+    )  # fmt: skip
 
     def __init__(self, storage: Storage, shape: tuple, dtype: str, strides: tuple | None = None, weight: int = 1):
         storage.holders += weight
@@ -71,6 +75,7 @@ class Tensor:
             self.references = [1]
         found.references = self.references
         found.references[0] += 1
+        found.version = len(self.storage.overwriters)
         return found
 
     @property

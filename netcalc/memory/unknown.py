@@ -7,7 +7,7 @@ been checked on a GPU.
 
 from __future__ import annotations
 
-from ..arith import prod
+from ..arith import at_least, prod
 from ..facts import Row
 from ..language.names import DTYPE_BYTES
 from .ops.cudnn import FLATTENED
@@ -46,11 +46,20 @@ def estimated(rows: list[Row], profile: Profile, dtype: str, inference: bool = F
     routed = [row.path for row in rows if row.type == "MixtureOfExperts"]
     if routed:
         found.append(f"An estimate: which tokens go to which expert is in the data; equal shares are assumed ({_few(routed)}).")  # fmt: skip
-    recurrent = [row.path for row in rows if row.type == "LSTM" and not row.node.layer.projected()]
-    runs = profile.figures.get("onednn_lstm")
-    if recurrent and runs and runs.provenance == "assumed" and (dtype == "bfloat16" or (dtype == "float16" and inference)):  # fmt: skip
-        found.append(f"Assumed: this CPU is one on which oneDNN runs an LSTM in {dtype} ({_few(recurrent)}); else a device file says `onednn_lstm`.")  # fmt: skip
+    runs = profile.figures.get("onednn")
+    asked = [row.path for row in rows if _asks_onednn(row, dtype, inference)]
+    if asked and runs and runs.provenance == "assumed":
+        found.append(f"Assumed: oneDNN works in {dtype} on this CPU ({_few(asked)}); else a device file says `onednn`.")
     return tuple(found)
+
+
+def _asks_onednn(row: Row, dtype: str, inference: bool) -> bool:
+    """Whether the memory of a layer depends on the 16-bit types of the CPU's oneDNN."""
+    if row.type == "LSTM":
+        return not row.node.layer.projected() and (dtype == "bfloat16" or (dtype == "float16" and inference))
+    if row.type == "ConvTranspose3d" and row.node.layer.groups == 1 and dtype != "float32":
+        return at_least(prod(row.shapes[-1]), prod(row.shapes[0])) is not True
+    return False
 
 
 def _few(paths: list[str]) -> str:

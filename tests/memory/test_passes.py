@@ -58,10 +58,14 @@ def test_like_torch(case, device, drop, copied, private_side):
 
 
 def everything(net, **options):
-    """A trace in full."""
+    """A trace in full, with its blocks numbered in the order in which they come."""
     trace = net.memory(2, **options).simulated.trace
-    blocks = [(s.index, str(s.bytes), s.kind, s.layer, s.what) for s in trace.storages]
-    return blocks, trace.events, trace.marks, trace.layers
+    alive, events = {}, []
+    for number, (index, change) in enumerate(trace.events):
+        block = trace.storages[index]
+        born = alive.setdefault(index, number) if change > 0 else alive.pop(index)
+        events.append((born, change, str(block.bytes), block.kind, block.layer, block.what))
+    return events, trace.marks, trace.layers
 
 
 @pytest.mark.parametrize(

@@ -81,11 +81,11 @@ def test_a_workspace_counts_only_while_its_layer_works():
 
 def test_what_is_an_estimate_says_so():
     tagger = netcalc.load("lstm_tagger").at(T=5)
-    said = "Assumed: this CPU is one on which oneDNN runs an LSTM in bfloat16 (lstm)"
+    said = "Assumed: oneDNN works in bfloat16 on this CPU (lstm)"
     assert said in str(tagger.memory(dtype="bfloat16")) and said in str(tagger.memory(amp="bfloat16"))
     trained_by_steps, on_cuda = tagger.memory(dtype="float16"), tagger.memory(dtype="bfloat16", device="cuda")
-    assert "Assumed: this CPU" not in f"{tagger.memory()}{trained_by_steps}{on_cuda}"
-    assert "Assumed: this CPU" in str(tagger.memory(dtype="float16", inference=True))
+    assert "Assumed: oneDNN" not in f"{tagger.memory()}{trained_by_steps}{on_cuda}"
+    assert "Assumed: oneDNN" in str(tagger.memory(dtype="float16", inference=True))
     experts = netcalc.load("mixtral").at(T=5, n_layers=2)
     said = str(experts.memory())
     assert "equal shares are assumed (model.layers.0.block_sparse_moe and 1 more)" in said

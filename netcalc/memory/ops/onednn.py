@@ -108,12 +108,12 @@ class OneDNN(Heads):
 
     def in_onednn(self, stack: Stack, x: Tensor) -> bool:
         """use_mkldnn of ATen/native/RNN.cpp, by the input's own dtype."""
-        known = stack.kind == "lstm" and not stack.projected and x.dtype in self.rules.onednn_lstm
+        known = stack.kind == "lstm" and not stack.projected and x.dtype in self.rules.onednn
         return known and not (x.dtype == "float16" and self.grad_mode)
 
     def _onednn_runs(self, dtype: str):
         """oneDNN refuses what autocast may ask of it."""
-        if dtype not in self.rules.onednn_lstm or (dtype == "float16" and self.grad_mode):
+        if dtype not in self.rules.onednn or (dtype == "float16" and self.grad_mode):
             verb = "train" if self.grad_mode else "run"
             raise NetcalcError(f"error: oneDNN cannot {verb} the LSTM {self.layer} in {dtype} on this CPU, as autocast asks of it\n"
                                "  help: leave out --amp, or use --dtype")  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 
-from ...arith import maximum, prod
+from ...arith import at_least, holds, less, maximum, prod
 from ...errors import NetcalcError
 from ..tensors import Tensor, like, same, strides_in, view_strides
 from .autocast import autocast, precision
@@ -178,10 +178,24 @@ class Products(Pointwise):
 
     # -- convolutions
 
-    def room_of_transposed(self, x: Tensor, shape):
-        """The elements that the output of a transposed 3-D convolution has room for: on the CPU it is made as large as the
-        input and then resized, and that never shrinks a storage (NaiveConvolutionTranspose3d.cpp)."""
-        return None if self.rules.cuda else maximum(prod(x.shape), prod(shape))
+    @autocast("convolution")
+    def transposed_3d(self, x: Tensor, w: Tensor, b: Tensor | None, shape, layer) -> Tensor:
+        """A transposed 3-D convolution in one group. PyTorch's own kernel for the CPU makes the output as large as the input
+        and then resizes it, which never shrinks a storage (NaiveConvolutionTranspose3d.cpp)."""
+        before, after = prod(x.shape), prod(shape)
+        own = not self.rules.cuda and at_least(after, before) is not True and not self._in_onednn(x, layer)
+        return self.convolution(x, w, b, shape, maximum(before, after) if own else None)
+
+    def _in_onednn(self, x: Tensor, layer) -> bool:
+        """use_mkldnn of ATen/native/Convolution.cpp for a transposed convolution in one group, with more than one thread."""
+        if any(
+            holds(at_least(extra, stride)) for extra, stride in zip(layer.output_padding, layer.stride, strict=True)
+        ):
+            return False
+        if x.dtype != "float32":
+            return x.dtype in self.rules.onednn
+        wide = all(holds(less(3, side)) for side in layer.kernel_size[1:])
+        return wide or holds(less(1, x.shape[0])) or holds(less(20480, prod(x.shape[:4])))
 
     @autocast("convolution")
     def convolution(self, x: Tensor, w: Tensor, b: Tensor | None, shape, room=None) -> Tensor:

@@ -30,7 +30,7 @@ class Views(Tape):
         if made_by is not None:
             raise NetcalcError(f"error: {self.layer} overwrites {made_by}, which PyTorch refuses in training\n"
                                f"  help: leave inplace out of {self.layer}")  # fmt: skip
-        self.overwriters.setdefault(x.storage.index, []).append(self.layer)
+        x.storage.overwriters += (self.layer,)
 
     def _view(self, x: Tensor, shape, strides, name: str, back) -> Tensor:
         return self.record(name, x.alias(tuple(shape), normal(tuple(shape), strides)), [x], back)
