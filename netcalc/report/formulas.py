@@ -16,7 +16,7 @@ from .blackboard import escaped
 from .fold import lines
 from .maxima import SHOWN, Case, cases, items, left_out
 from .notation import Latex, Python, Text
-from .proof import check
+from .proof import One, check
 from .quantities import quantity, unmodelled
 
 FORMATS = ("text", "latex", "python", "sympy", "json")
@@ -29,7 +29,7 @@ class FormulaResult(NamedTuple):
 
     names: what it is in, in the order wanted. conditions: what these must fulfil. checked: the number of random points
     at which it was compared with a counted network. groups: (label, formula) pairs that add up to it, if asked for.
-    ones: (name, figure) where a name must not be 1, and the figure where it is. domain: the sizes that it is proven for.
+    ones: (name, `proof.One`) where a name must not be 1: the figure where it is. domain: the sizes that it is proven for.
     """
 
     model: str
@@ -45,10 +45,19 @@ class FormulaResult(NamedTuple):
     unmodelled: tuple = ()  # what makes it a lower bound, in words
     ones: tuple = ()
     domain: Domain = ANYWHERE
+    run: bool = False  # whether it is of a run, which goes another way outside of the conditions
 
     def at(self, **values):
-        """Its number for values of the names; a formula in those that are left out."""
-        return at(self.value, values)
+        """Its number for values of the names, by `ones` where one of them is 1; a formula in names that are left out. Raises
+        NetcalcError for values at which a peak is another than the formula's."""
+        one = next((one for name, one in self.ones if values.get(name) == 1), None)
+        value, conditions = (self.value, self.conditions) if one is None else (one.value, one.domain.conditions)
+        for condition in conditions if self.run else ():
+            if condition.at(values) is False:
+                given = ", ".join(f"{name} = {values[name]}" for name in sorted(condition.names()) if name in values)
+                raise NetcalcError(f"error: the formula of {self.quantity} holds where {condition}; {given} is outside of that\n"
+                                   "  help: give the network these values, and it is counted or simulated there")  # fmt: skip
+        return at(value, values)
 
     def cases(self) -> list[Case]:
         """The terms of a maximum, each with the sizes for which it is the largest; the most important first."""
@@ -73,7 +82,13 @@ class FormulaResult(NamedTuple):
             "cases": [{"formula": str(c.value), "when": c.when, "at": c.point} for c in self.cases()],
             "unmodelled": list(self.unmodelled),
             "conditions": list(map(str, self.conditions)),
-            "ones": {name: figure if isinstance(figure, int) else str(figure) for name, figure in self.ones},
+            "ones": {
+                name: {
+                    "formula": one.value if isinstance(one.value, int) else str(one.value),
+                    "conditions": list(map(str, one.domain.conditions)),
+                }
+                for name, one in self.ones
+            },
             "groups": [{"label": label, "formula": str(value)} for label, value in self.groups],
             "checked_points": self.checked,
         }
@@ -107,11 +122,14 @@ def formula(net, name: str, substitute: dict | None = None, by_group: bool = Fal
     checked = check(net, asked, value, domain)
     value = at(value, found)
     groups = tuple((label, at(part, found)) for label, part in _groups(graph, asked)) if by_group else ()
+    names = (
+        graph.free if asked.run else names_of(value)
+    )  # a run goes another way, though a name is in none of its sizes
     conditions = checked.domain.conditions if asked.run else [condition for condition, _ in graph.conditions]
     return FormulaResult(
-        graph.spec.name, graph.variant, asked.name, asked.unit, value, _ordered(net, value, found), _open(conditions, found, value),
-        checked.points, groups, tuple(found.items()), unmodelled(net, asked), tuple(checked.ones.items()),
-        ANYWHERE if found else checked.domain,
+        graph.spec.name, graph.variant, asked.name, asked.unit, value, _ordered(net, value, found), _open(conditions, found, {*names}),
+        checked.points, groups, tuple(found.items()), unmodelled(net, asked), () if found else tuple(checked.ones.items()),
+        ANYWHERE if found else checked.domain, bool(asked.run),
     )  # fmt: skip
 
 
@@ -125,9 +143,9 @@ def _ordered(net, value, found: dict) -> tuple:
     return tuple(name for name in dict.fromkeys(wanted) if name in names_of(value))
 
 
-def _open(conditions: list, found: dict, value) -> tuple:
-    """What the names of a formula must fulfil, as far as it is not settled."""
-    names = names_of(value)
+def _open(conditions: list, found: dict, names: set) -> tuple:
+    """What names must fulfil, as far as it is not settled."""
+    names = names.union(*map(names_of, found.values()))
     conditions = [condition.at(found) for condition in conditions]
     return tuple(fewest(c for c in conditions if isinstance(c, Condition) and set(c.names()) & names))
 
@@ -176,17 +194,18 @@ def _text(result: FormulaResult) -> str:
     conditions = [text for text in conditions if not from_two or text not in [f"{name} >= 2" for name in result.names]]
     valid = f", with {' and '.join(conditions)}" if conditions else ""
     found.append(f"Valid for whole numbers from {1 + from_two} on{valid}.")
-    found += [line for name, figure in result.ones for line in _where_one(name, figure, result.names)]
+    found += [line for name, one in result.ones for line in _where_one(name, one, result.names)]
     found += [f"Not modelled, so a lower bound: {text}." for text in result.unmodelled]
     found.append(_checked(result))
     return "\n".join(found)
 
 
-def _where_one(name: str, figure, names: tuple) -> list[str]:
-    terms = [_written(term, names) for term in items(figure)]
+def _where_one(name: str, one: One, names: tuple) -> list[str]:
+    where = " and ".join([f"{name} = 1", *map(str, one.domain.conditions)])
+    terms = [_written(term, names) for term in items(one.value)]
     if not terms:
-        return [f"For {name} = 1 it is {_written(figure, names)}."]
-    return [f"For {name} = 1 it is the largest of", *(f"  {text}" for text in terms)]
+        return [f"For {where} it is {_written(one.value, names)}."]
+    return [f"For {where} it is the largest of", *(f"  {text}" for text in terms)]
 
 
 def _shorter(factored: str, plain: str) -> bool:

@@ -18,13 +18,20 @@ SLICED = 3  # names whose size of 1 is looked at
 MAX_TRIES = 400  # random points that may be looked at to find those that meet all conditions
 
 
+class One(NamedTuple):
+    """The figure where a name is 1, in the other names, and the sizes that it is proven for."""
+
+    value: object
+    domain: Domain
+
+
 class Checked(NamedTuple):
     """points: how many were compared. domain: the sizes that the formula is proven for. ones: of names that must not be 1
-    the figure, in the others, where they are: a tensor with a size of 1 can be laid out in ways that others cannot."""
+    the figure where they are: a tensor with a size of 1 can be laid out in ways that others cannot."""
 
     points: int
     domain: Domain
-    ones: dict = {}
+    ones: dict[str, One] = {}
 
 
 def check(net, asked, value, domain: Domain) -> Checked:
@@ -46,7 +53,9 @@ def check(net, asked, value, domain: Domain) -> Checked:
 
 def _from_one(net, asked, value, domain: Domain) -> tuple[Domain, dict]:
     """The domain with sizes of 1 where the formula is proven for these too, and the figures where it is another one."""
-    names = [name for name in net.graph.free if domain.least.get(name) == 2 and name in names_of(value)]
+    names = [name for name in net.graph.free if domain.least.get(name) == 2]
+    if len(names) > SLICED:
+        names = [name for name in names if name in names_of(value)]
     also: list[str] = []
     ones = {}
     for name in names if len(names) <= SLICED else ():
@@ -57,7 +66,7 @@ def _from_one(net, asked, value, domain: Domain) -> tuple[Domain, dict]:
             figure = _sliced(net, asked, fixed)
             if figure is None or not same_maximum(_terms(at(value, fixed)), _terms(figure[0]), figure[1]):
                 if figure is not None and len(fixed) == 1:
-                    ones[name] = figure[0]
+                    ones[name] = One(*figure)
                 break
         else:
             also.append(name)

@@ -57,15 +57,16 @@ def points(net, grid: dict):
 def test_at_every_point_it_is_the_simulated_peak(case):
     net, free, grid = CASES[case]
     found = net.free(*free).formula("peak")
-    ones, inside, all = dict(found.ones), 0, 0
+    inside, all = 0, 0
     for point, counted in points(net, grid):
         all += 1
-        if found.domain.holds(point):
-            inside += 1
-            assert found.at(**point) == counted, point
-        elif [name for name in ones if point[name] == 1] and min(v for n, v in point.items() if n not in ones) > 1:
-            [name] = [name for name in ones if point[name] == 1]
-            assert at(ones[name], point) == counted, point
+        inside += found.domain.holds(point)
+        try:
+            number = found.at(**point)
+        except netcalc.NetcalcError:
+            assert not found.domain.holds(point)
+        else:
+            assert number == counted, point
     assert inside * 2 >= all > 3, "the conditions leave most sizes"
 
 
@@ -82,9 +83,23 @@ def test_what_holds_for_one_is_not_taken_for_granted():
     """With one text the heads of GPT-2 are views; with several they are copied: at 512 words this is at the peak."""
     net = netcalc.load("gpt2")
     found, counted = net.formula("peak"), net.at(N=1, T=512).memory().peak.bytes
-    assert list(map(str, found.conditions)) == ["N >= 2"] and found.at(N=1, T=512) != counted
-    assert at(dict(found.ones)["N"], {"T": 512}) == counted
+    assert list(map(str, found.conditions)) == ["N >= 2"] and at(found.value, {"N": 1, "T": 512}) != counted
+    assert found.at(N=1, T=512) == counted
+    with pytest.raises(netcalc.NetcalcError, match="holds where T >= 2; T = 1 is outside of that"):
+        found.at(N=1, T=1)
     assert found.at(N=2, T=512) == net.at(N=2, T=512).memory().peak.bytes
+
+
+def test_conditions_may_be_on_names_that_are_in_none_of_the_sizes():
+    """With one head nothing is copied; how many there are else makes no difference."""
+    net = netcalc.load(SPLIT)
+    found = net.free("width", "heads").formula("peak")
+    assert (
+        found.names == ("width", "N") and "heads >= 2" in map(str, found.conditions) and "For heads = 1" in str(found)
+    )
+    counted = {heads: net.at(N=2, width=12, heads=heads).memory().peak.bytes for heads in (1, 2, 3)}
+    assert counted[1] < counted[2] == counted[3]
+    assert {heads: found.at(N=2, width=12, heads=heads) for heads in counted} == counted
 
 
 def test_the_instants_of_a_peak_are_in_the_trace():

@@ -454,7 +454,25 @@ layers:
     net = netcalc.load(spec)
     peak = net.formula("peak")
     counted = {n: net.memory(batch=n).peak.bytes for n in (1, 2, 3, 50)}
-    assert all(peak.at(N=n) == counted[n] for n in (2, 3, 50)) and peak.at(N=1) != counted[1]
+    assert {n: peak.at(N=n) for n in counted} == counted and at(peak.value, {"N": 1}) != counted[1]
     assert f"from 2 on.\nFor N = 1 it is {counted[1]:,}." in str(peak) and "N <= 1" not in str(peak)
     found = net.solve(f"peak <= {counted[1]}", "N")
     assert found.value == 1 and found.figure == counted[1]
+
+
+ATTENTION = """
+netcalc: 1
+args: {d: 12}
+input: [2, 3, d]
+layers:
+  - m: {MultiheadAttention: {num_heads: 2, batch_first: true}}
+"""
+
+
+def test_a_peak_has_no_number_outside_its_conditions():
+    net = netcalc.load(ATTENTION)
+    found = net.free("d").formula("peak")
+    assert found.at(d=16) == net.at(d=16).memory().peak.bytes
+    with pytest.raises(NetcalcError, match=r"holds where d % 2 == 0; d = 15 is outside of that"):
+        found.at(d=15)
+    assert net.free("d").formula("params").at(d=15) == 4 * 15 * 15 + 4 * 15, "no network, but the same algebra"
