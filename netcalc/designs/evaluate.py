@@ -121,8 +121,8 @@ class Evaluator:
         valid = numpy.ones(count, dtype=bool)
         parts: dict[str, list] = {name: [] for name in self.wanted}
         for rows in self._groups(digits, count):
-            places = {name: column[rows] for name, column in digits.items()}
-            first, last = ({name: column[end] for name, column in places.items()} for end in (0, -1))
+            places = {name: numbers[rows] for name, numbers in digits.items()}
+            first, last = ({name: numbers[end] for name, numbers in places.items()} for end in (0, -1))
             found = self._family(first, [first, last])
             size = len(index[rows])
             if isinstance(found, Invalid):
