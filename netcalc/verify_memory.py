@@ -110,6 +110,8 @@ def saved_checks(memory: Memory | None, kept: Kept | None, found: dict[str, int]
 
 # -- peaks
 
+RULES = "2.13"  # the version of PyTorch whose operations `netcalc.memory` follows
+
 
 def peak_checks(memory: Memory | None, net, names: dict, model, inputs: list) -> list[Check]:
     """The peak of each phase of the last step, and of the whole first one. The model loses its gradients; on a GPU
@@ -128,6 +130,11 @@ def peak_checks(memory: Memory | None, net, names: dict, model, inputs: list) ->
         f"Peaks: live storages in bytes, step {memory.steps}{with_(memory)}, followed by a dispatch mode. Under one, gradients are"
         " never added in place; `netcalc memory` has the peaks of plain eager mode."
     )
+    torch_version = live.torch_module().__version__
+    if not torch_version.startswith(f"{RULES}."):
+        memory.notes.append(
+            f"The rules of memory are those of torch {RULES}; this is torch {torch_version}, which may hold some tensors longer or shorter."
+        )
     if drawn is not None:
         memory.notes.append("Peaks depend on the data: experts are taken to get as many tokens as they got in torch.")
     checks = [Check(f"peak_{phase}", predicted[phase, step], size)

@@ -76,6 +76,16 @@ def test_a_wrong_prediction_is_found(monkeypatch):
     assert result.format().splitlines()[-1].startswith("NOT verified. Different: Peak bytes, forward")
 
 
+def test_another_version_of_torch_is_said(monkeypatch):
+    torch = live.torch_module()
+    known = torch.__version__.startswith(f"{verify_memory.RULES}.")
+    assert ("those of torch" in str(netcalc.load(LINE).verify(train=True))) is not known
+    monkeypatch.setattr(torch, "__version__", "2.11.0")
+    assert "The rules of memory are those of torch 2.13; this is torch 2.11.0" in str(
+        netcalc.load(LINE).verify(train=True)
+    )
+
+
 def test_a_layer_that_is_not_modelled_is_said():
     @layer("N C -> N C")
     class Unmodelled(Layer):
