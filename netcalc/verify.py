@@ -230,9 +230,10 @@ def _described(state: dict):
 
 
 def _output_shapes(graph, sizes: dict) -> list:
-    from .arith import at
+    from .arith import Sizes
 
-    return [tuple(at(size, sizes) for size in value.shape) for _, value in graph.outputs]
+    of = Sizes(sizes).of
+    return [of(value.shape) for _, value in graph.outputs]
 
 
 def _by_module(named) -> dict[str, dict[str, int]]:

@@ -34,13 +34,13 @@ def module(graph: Graph, text: str, device: str = "cpu"):
 
 def inputs(graph: Graph, sizes: dict, device: str) -> list:
     """Random tensors of the inputs' shapes."""
-    from ..arith import at
+    from ..arith import Sizes
     from .examples import highest
 
-    torch = torch_module()
+    torch, of = torch_module(), Sizes(sizes).of
     made = []
     for value in graph.inputs.values():
-        shape = tuple(at(size, sizes) for size in value.shape)
+        shape = of(value.shape)
         dtype = getattr(torch, value.dtype)
         if dtype.is_floating_point:
             made.append(torch.randn(shape, dtype=dtype, device=device))

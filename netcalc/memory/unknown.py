@@ -7,7 +7,7 @@ been checked on a GPU.
 
 from __future__ import annotations
 
-from ..arith import at_least, prod
+from ..arith import prod
 from ..facts import Row
 from ..language.names import DTYPE_BYTES
 from .ops.cudnn import FLATTENED
@@ -57,9 +57,7 @@ def _asks_onednn(row: Row, dtype: str, inference: bool) -> bool:
     """Whether the memory of a layer depends on the 16-bit types of the CPU's oneDNN."""
     if row.type == "LSTM":
         return not row.node.layer.projected() and (dtype == "bfloat16" or (dtype == "float16" and inference))
-    if row.type == "ConvTranspose3d" and row.node.layer.groups == 1 and dtype != "float32":
-        return at_least(prod(row.shapes[-1]), prod(row.shapes[0])) is not True
-    return False
+    return row.type == "ConvTranspose3d" and dtype != "float32" and row.node.layer.chooses_room(row.shapes[0])
 
 
 def _few(paths: list[str]) -> str:

@@ -45,14 +45,13 @@ class FormulaResult(NamedTuple):
     unmodelled: tuple = ()  # what makes it a lower bound, in words
     ones: tuple = ()
     domain: Domain = ANYWHERE
-    run: bool = False  # whether it is of a run, which goes another way outside of the conditions
 
     def at(self, **values):
         """Its number for values of the names, by `ones` where one of them is 1; a formula in names that are left out. Raises
         NetcalcError for values at which a peak is another than the formula's."""
         one = next((one for name, one in self.ones if values.get(name) == 1), None)
         value, conditions = (self.value, self.conditions) if one is None else (one.value, one.domain.conditions)
-        for condition in conditions if self.run else ():
+        for condition in conditions if quantity(self.quantity).run else ():
             if condition.at(values) is False:
                 given = ", ".join(f"{name} = {values[name]}" for name in sorted(condition.names()) if name in values)
                 raise NetcalcError(f"error: the formula of {self.quantity} holds where {condition}; {given} is outside of that\n"
@@ -122,14 +121,13 @@ def formula(net, name: str, substitute: dict | None = None, by_group: bool = Fal
     checked = check(net, asked, value, domain)
     value = at(value, found)
     groups = tuple((label, at(part, found)) for label, part in _groups(graph, asked)) if by_group else ()
-    names = (
-        graph.free if asked.run else names_of(value)
-    )  # a run goes another way, though a name is in none of its sizes
+    # a run may go another way for a name that is in none of its sizes
+    names = graph.free if asked.run else names_of(value)
     conditions = checked.domain.conditions if asked.run else [condition for condition, _ in graph.conditions]
     return FormulaResult(
         graph.spec.name, graph.variant, asked.name, asked.unit, value, _ordered(net, value, found), _open(conditions, found, {*names}),
         checked.points, groups, tuple(found.items()), unmodelled(net, asked), () if found else tuple(checked.ones.items()),
-        ANYWHERE if found else checked.domain, bool(asked.run),
+        ANYWHERE if found else checked.domain,
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ MAX_TRIES = 400  # random points that may be looked at to find those that meet a
 
 
 class One(NamedTuple):
-    """The figure where a name is 1, in the other names, and the sizes that it is proven for."""
+    """The figure where names are 1, in the other names, and the sizes that it is proven for."""
 
     value: object
     domain: Domain
@@ -63,20 +63,20 @@ def _from_one(net, asked, value, domain: Domain) -> tuple[Domain, dict]:
             dict.fromkeys((name, *others), 1) for count in range(len(also) + 1) for others in combinations(also, count)
         ]
         for fixed in slices:
-            figure = _sliced(net, asked, fixed)
-            if figure is None or not same_maximum(_terms(at(value, fixed)), _terms(figure[0]), figure[1]):
-                if figure is not None and len(fixed) == 1:
-                    ones[name] = One(*figure)
+            one = _sliced(net, asked, fixed)
+            if one is None or not same_maximum(_terms(at(value, fixed)), _terms(one.value), one.domain):
+                if one is not None and len(fixed) == 1:
+                    ones[name] = one
                 break
         else:
             also.append(name)
     return domain.from_one(also), ones
 
 
-def _sliced(net, asked, fixed: dict) -> tuple | None:
-    """The figure, and its domain, of the network with numbers for some names; None where there is no such network."""
+def _sliced(net, asked, fixed: dict) -> One | None:
+    """The figure of the network with numbers for some names; None where there is no such network."""
     try:
-        return asked.run(bound(net, fixed))
+        return One(*asked.run(bound(net, fixed)))
     except NetcalcError:
         return None
 

@@ -33,7 +33,7 @@ def two_threads():
     "dtype, onednn", [("float32", True), ("bfloat16", True), ("bfloat16", False), ("float16", True)]
 )
 def test_room(dtype, onednn):
-    onednn = onednn and (dtype == "float32" or runs_in(dtype))
+    onednn = onednn and runs_in(dtype)
     rules = Rules(dtype=dtype, onednn=(dtype,) if onednn else ())
     native = 0
     for batch, kernel, stride, extra, channels, side in CASES:

@@ -182,11 +182,10 @@ class Products(Pointwise):
     def transposed_3d(self, x: Tensor, w: Tensor, b: Tensor | None, shape, layer) -> Tensor:
         """A transposed 3-D convolution in one group. PyTorch's own kernel for the CPU makes the output as large as the input
         and then resizes it, which never shrinks a storage (NaiveConvolutionTranspose3d.cpp)."""
-        before, after = prod(x.shape), prod(shape)
-        own = not self.rules.cuda and at_least(after, before) is not True and not self._in_onednn(x, layer)
-        return self.convolution(x, w, b, shape, maximum(before, after) if own else None)
+        own = not self.rules.cuda and not self._onednn_transposes(x, layer)
+        return self.convolution(x, w, b, shape, maximum(prod(x.shape), prod(shape)) if own else None)
 
-    def _in_onednn(self, x: Tensor, layer) -> bool:
+    def _onednn_transposes(self, x: Tensor, layer) -> bool:
         """use_mkldnn of ATen/native/Convolution.cpp for a transposed convolution in one group, with more than one thread."""
         if any(
             holds(at_least(extra, stride)) for extra, stride in zip(layer.output_padding, layer.stride, strict=True)
